@@ -72,12 +72,12 @@ struct toklat_system_page {
     char name[TOKLAT_NAME_BYTES];     /* of the deployment node, NUL-terminated */
     char args[TOKLAT_ARGS_BYTES];     /* deployment property "args", NUL-terminated */
     uint32_t peer_count;
-    uint32_t reserved;
     struct toklat_peer peers[TOKLAT_PEERS_MAX];
+    uint32_t reserved[2];
 };
 
 _Static_assert(sizeof(struct toklat_peer) == 32, "published layout");
-_Static_assert(sizeof(struct toklat_system_page) == 704, "published layout");
+_Static_assert(sizeof(struct toklat_system_page) == 688, "published layout");
 _Static_assert(sizeof(struct toklat_system_page) <= TOKLAT_PAGE_BYTES, "fits its page");
 
 #endif
