@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Contract: EL2's view of physical memory, and its caches.
+ *
+ * All RAM is mapped at its own address on the machine (VA == PA) except the image, which is mapped
+ * with its own permissions. On the host a process-wide arena plays the RAM.
+ */
+#ifndef ARCH_MEMORY_H
+#define ARCH_MEMORY_H
+
+#include "core/base/types.h"
+
+/* EL2's pointer to physical memory, and back. The address must be RAM. */
+void *arch_ptr(pa_t pa);
+pa_t arch_pa(const void *ptr);
+
+/* Whole pages, page-aligned. Visible to this CPU's table walks and to guests' cacheable accesses
+ * once the mapping that shows the page is published. */
+void page_zero(void *page);
+void page_copy(void *restrict dst, const void *restrict src);
+
+/* Makes instructions written to [p, p+n) visible to instruction fetch on all CPUs: clean to the
+ * point of unification, then invalidate (Arm ARM B2.4.4). */
+void icache_sync(const void *p, size_t n);
+
+/* Cleans and invalidates [p, p+n) to the point of coherency, for observers that do not look
+ * into the caches: a guest with its own non-cacheable mappings, a device, code with MMU off. */
+void dcache_clean_poc(const void *p, size_t n);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The one set of results. A function that can fail returns one, and it must be looked at.
+ */
+#ifndef CORE_BASE_ERROR_H
+#define CORE_BASE_ERROR_H
+
+#include "core/base/types.h"
+
+enum err {
+    OK = 0,
+    ERR_INVALID,     /* malformed: alignment, size, reserved bits, bad format */
+    ERR_RANGE,       /* well-formed, but outside what exists or is owned */
+    ERR_DENIED,      /* no right to do this, such as a write to text */
+    ERR_NO_MEMORY,   /* no free frame, stub or slot; may succeed later */
+    ERR_NOT_FOUND,   /* no such thing */
+    ERR_BUSY,        /* not in this state; may succeed later */
+    ERR_UNSUPPORTED, /* known, but not on this machine or in this version */
+    ERR_IO,          /* a device failed */
+};
+
+/* A short lower-case name of a result, for messages. */
+const char *err_name(enum err e);
+
+#endif
