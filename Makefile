@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Toklat. `make help` says what there is. One make reads everything; each part has a fragment:
+#
+#   el2.mk              the EL2 image                 build/toklat.elf, build/toklat.bin
+#   guests/guests.mk    the guest images              build/guests/*.elf
+#   deploy.mk           device tree and archive       build/deploy/*.dtb, *.cpio
+#   tests/unit/unit.mk  host programs under sanitizers, unit tests and fuzzers
+#   check.mk            what `make check` looks at
+#
+# Whatever a user may set on the command line is here, with its default.
+
+MEM := 1G
+CPU := cortex-a72
+GIC := 3
+SMP := 1
+DEPLOY := dts/web.dts
+VMS := 1000
+PORT := 8080
+APPEND :=
+CROSS := aarch64-linux-gnu-
+V := 0
+
+export MEM CPU GIC SMP PORT APPEND CROSS
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules --no-builtin-variables
+ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+
+# $(call say,CC,file) announces a step in one short line, or not at all when V=1 shows it whole.
+ifeq ($(V),0)
+Q := @
+say = @printf '  %-7s %s\n' '$(1)' '$(2)';
+else
+Q :=
+say =
+endif
+
+# $(call remember,text): the recipe of a file that holds `text` and is touched only when that
+# changes. What is built with some flags or variables depends on such a file.
+define remember
+@mkdir -p $(@D)
+@printf '%s\n' '$(strip $(1))' | cmp -s - $@ || printf '%s\n' '$(strip $(1))' >$@
+endef
+
+# Debian packages: what the goals on the command line need.
+GOALS := $(or $(MAKECMDGOALS),all)
+PACKAGE_GROUPS := build
+PACKAGE_GROUPS += $(if $(filter run debug footprint bench test,$(GOALS)),run)
+PACKAGE_GROUPS += $(if $(filter test unit fuzz,$(GOALS)),test)
+PACKAGE_GROUPS += $(if $(filter check,$(GOALS)),test check)
+PACKAGE_GROUPS += $(if $(filter debug,$(GOALS)),debug)
+
+.PHONY: all run test check footprint bench debug clean help packages FORCE
+
+include el2.mk
+-include guests/guests.mk
+include deploy.mk
+include tests/unit/unit.mk
+include check.mk
+
+all: $(EL2_BIN) guests $(INITRD)
+
+packages:
+	@tools/install-packages $(PACKAGE_GROUPS)
+
+run: $(EL2_BIN) $(INITRD)
+	@exec tools/run $(INITRD)
+
+debug: $(EL2_BIN) $(INITRD)
+	@exec tools/debug $(INITRD)
+
+footprint: all
+	@tools/footprint --deploy $(DEPLOY) --vms $(VMS)
+
+bench: all
+	@tools/bench
+
+test: all $(UNIT_TESTS) $(FUZZ_TESTS)
+	@tools/test-all $(UNIT_TESTS) $(FUZZ_TESTS)
+
+clean:
+	$(Q)rm -rf build
+
+help:
+	@tools/help
