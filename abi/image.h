@@ -21,7 +21,7 @@
 #define TOKLAT_IMAGE_FLAGS 7u
 
 struct toklat_image_note {
-    uint32_t abi_version;  /* TOKLAT_ABI_VERSION that the guest was built for */
+    uint32_t abi_version; /* TOKLAT_ABI_VERSION that the guest was built for */
     uint32_t flags;
     uint64_t memory_bytes; /* multiple of a page, at most TOKLAT_MEMORY_MAX */
     uint64_t stack_bytes;  /* multiple of a page, at least one */

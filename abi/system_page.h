@@ -30,15 +30,15 @@
 #define TOKLAT_NAME_BYTES 24
 
 /* Events. A set bit says that something happened at least once since the bit was last taken. */
-#define TOKLAT_EVENT_TIMER (1ull << 0)       /* idle's timeout passed, or CNTV fired */
-#define TOKLAT_EVENT_NET_RX (1ull << 1)      /* the receive queue has used buffers */
-#define TOKLAT_EVENT_NET_TX (1ull << 2)      /* the transmit queue has used buffers */
-#define TOKLAT_EVENT_DISK (1ull << 3)        /* reserved */
-#define TOKLAT_EVENT_CONSOLE (1ull << 4)     /* reserved */
-#define TOKLAT_EVENT_PRESSURE (1ull << 5)    /* EL2 wants frames back: release what you can */
-#define TOKLAT_EVENT_RESUMED (1ull << 6)     /* the identity below is new: clone or restore */
-#define TOKLAT_EVENT_SHUTDOWN (1ull << 7)    /* please exit */
-#define TOKLAT_EVENTS_ALL (~(1ull << 63))    /* bit 63 is never set: idle's result is >= 0 */
+#define TOKLAT_EVENT_TIMER (1ull << 0)    /* idle's timeout passed, or CNTV fired */
+#define TOKLAT_EVENT_NET_RX (1ull << 1)   /* the receive queue has used buffers */
+#define TOKLAT_EVENT_NET_TX (1ull << 2)   /* the transmit queue has used buffers */
+#define TOKLAT_EVENT_DISK (1ull << 3)     /* reserved */
+#define TOKLAT_EVENT_CONSOLE (1ull << 4)  /* reserved */
+#define TOKLAT_EVENT_PRESSURE (1ull << 5) /* EL2 wants frames back: release what you can */
+#define TOKLAT_EVENT_RESUMED (1ull << 6)  /* the identity below is new: clone or restore */
+#define TOKLAT_EVENT_SHUTDOWN (1ull << 7) /* please exit */
+#define TOKLAT_EVENTS_ALL (~(1ull << 63)) /* bit 63 is never set: idle's result is >= 0 */
 
 /* A named group of VMs that this VM was told about (deployment property "peers"). */
 struct toklat_peer {
@@ -48,14 +48,14 @@ struct toklat_peer {
 };
 
 struct toklat_system_page {
-    uint32_t magic;              /* TOKLAT_SYSTEM_MAGIC */
-    uint32_t abi_version;        /* TOKLAT_ABI_VERSION of this EL2 */
-    uint32_t vm_number;          /* on this machine, from 1; 0 while a template boots */
-    uint32_t instance;           /* within its deployment node, from 1; 0 while a template boots */
-    uint64_t generation;         /* changes on every clone, restart and restore; never 0 */
-    uint64_t memory_bytes;       /* end of the VM's memory */
-    uint64_t counter_hz;         /* of CNTVCT_EL0 */
-    uint64_t wall_base_ns;       /* Unix time at physical counter 0; 0: no clock on this board */
+    uint32_t magic;        /* TOKLAT_SYSTEM_MAGIC */
+    uint32_t abi_version;  /* TOKLAT_ABI_VERSION of this EL2 */
+    uint32_t vm_number;    /* on this machine, from 1; 0 while a template boots */
+    uint32_t instance;     /* within its deployment node, from 1; 0 while a template boots */
+    uint64_t generation;   /* changes on every clone, restart and restore; never 0 */
+    uint64_t memory_bytes; /* end of the VM's memory */
+    uint64_t counter_hz;   /* of CNTVCT_EL0 */
+    uint64_t wall_base_ns; /* Unix time at physical counter 0; 0: no clock on this board */
     volatile uint64_t wall_offset;    /* CNTVCT_EL0 + wall_offset = physical counter, in ticks */
     volatile uint64_t events_pending; /* EL2 sets bits; the guest clears those that it takes */
     volatile uint64_t events_masked;  /* the guest's; masked events stay pending */
@@ -64,13 +64,13 @@ struct toklat_system_page {
     volatile uint32_t table_pages;    /* stage-2 table frames that only this VM holds */
     uint32_t descriptor_bytes;        /* what EL2 keeps for this VM beside those */
     uint8_t mac[6];
-    uint16_t mtu;                /* largest IP packet, in bytes; 0: this VM has no network */
+    uint16_t mtu; /* largest IP packet, in bytes; 0: this VM has no network */
     uint8_t ipv4[4];
     uint8_t netmask[4];
     uint8_t gateway[4];
-    uint8_t seed[32];            /* fresh for every generation; unpredictable to other VMs */
-    char name[TOKLAT_NAME_BYTES];     /* of the deployment node, NUL-terminated */
-    char args[TOKLAT_ARGS_BYTES];     /* deployment property "args", NUL-terminated */
+    uint8_t seed[32];             /* fresh for every generation; unpredictable to other VMs */
+    char name[TOKLAT_NAME_BYTES]; /* of the deployment node, NUL-terminated */
+    char args[TOKLAT_ARGS_BYTES]; /* deployment property "args", NUL-terminated */
     uint32_t peer_count;
     struct toklat_peer peers[TOKLAT_PEERS_MAX];
     uint32_t reserved[2];

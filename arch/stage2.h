@@ -25,8 +25,8 @@ typedef uint64_t pte_t;
 #define PTE_S2AP_W (1ull << 7)
 #define PTE_SH_INNER (3ull << 8)
 #define PTE_AF (1ull << 10)
-#define PTE_XN (1ull << 54) /* XN[1:0] = 0b10: no execution at EL1 or EL0 */
-#define PTE_SW_COW (1ull << 55)   /* software: writable once copied */
+#define PTE_XN (1ull << 54)        /* XN[1:0] = 0b10: no execution at EL1 or EL0 */
+#define PTE_SW_COW (1ull << 55)    /* software: writable once copied */
 #define PTE_SW_SHARED (1ull << 56) /* software, in a root: the table belongs to a template */
 #define PTE_ADDR_MASK 0x0000FFFFFFFFF000ull
 

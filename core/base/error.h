@@ -19,6 +19,15 @@ enum err {
     ERR_IO,          /* a device failed */
 };
 
+/* Why something from outside was refused: what, its value, and the limit that it broke. `where`
+ * says in which node, segment or file; all strings are constants or outlive the refusal. */
+struct refusal {
+    const char *where;
+    const char *what;
+    uint64_t value;
+    uint64_t limit;
+};
+
 /* A short lower-case name of a result, for messages. */
 const char *err_name(enum err e);
 

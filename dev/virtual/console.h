@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A VM's console: lines, prefixed with who wrote them, so that VMs never mix within a line.
+ */
+#ifndef DEV_VIRTUAL_CONSOLE_H
+#define DEV_VIRTUAL_CONSOLE_H
+
+#include "core/base/types.h"
+
+#define CONSOLE_LINE_MAX 100 /* longer lines are broken */
+
+struct console {
+    uint8_t used;
+    char line[CONSOLE_LINE_MAX];
+};
+
+/* Where whole lines go: "[name/instance] text\n". */
+typedef void (*console_line_fn)(const char *name, uint32_t instance, const char *line, size_t n);
+void console_set_output(console_line_fn out);
+
+/* Takes text; control characters other than newline and tab are shown as '?'. */
+void console_write(struct console *c, const char *name, uint32_t instance, const char *text,
+                   size_t n);
+
+/* Puts out what is left of a line, as when the VM ends. */
+void console_flush(struct console *c, const char *name, uint32_t instance);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Split virtqueue, device side (virtio 1.2, section 2.7), over a guest's memory.
+ *
+ * The driver is hostile: indices are masked after every read, chains are followed for at most
+ * `size` descriptors, lengths are summed with a limit, and every access goes through the space.
+ */
+#ifndef DEV_VIRTUAL_VRING_H
+#define DEV_VIRTUAL_VRING_H
+
+#include "abi/virtq.h"
+#include "core/base/error.h"
+#include "mm/space.h"
+
+struct vring {
+    ipa_t desc;
+    ipa_t avail;
+    ipa_t used;
+    uint16_t size; /* 0: not set up */
+    uint16_t next_avail;
+    uint16_t next_used;
+    uint16_t reserved;
+};
+
+/* Checks and sets a ring up. ERR_INVALID: size no power of two or alignment; ERR_RANGE: outside
+ * memory. Indices start at 0; size 0 takes the ring away. */
+enum err vring_setup(struct vring *r, const struct space *s, uint64_t size, ipa_t desc, ipa_t avail,
+                     ipa_t used) MUST_USE;
+
+/* Entries that the driver made available and the device has not taken, at most `size`; an index
+ * that runs ahead by more than `size` is ERR_INVALID. */
+enum err vring_available(const struct vring *r, struct space *s, uint16_t *count) MUST_USE;
+
+/* Takes the next chain and copies its device-readable bytes to `buf`: at most `max`, more is
+ * ERR_RANGE. `*head` and `*n` say what was taken. ERR_NOT_FOUND: nothing is available. */
+enum err vring_pop_read(struct vring *r, struct space *s, void *buf, size_t max, uint16_t *head,
+                        size_t *n) MUST_USE;
+
+/* Takes the next chain and copies `n` bytes to its device-writable buffers; ERR_RANGE: it is too
+ * small (the chain is taken and must be returned all the same); ERR_NOT_FOUND: none available. */
+enum err vring_pop_write(struct vring *r, struct space *s, const void *buf, size_t n,
+                         uint16_t *head) MUST_USE;
+
+/* Returns a chain with `len` bytes written. Visible to the driver at once. */
+enum err vring_push(struct vring *r, struct space *s, uint16_t head, uint32_t len) MUST_USE;
+
+/* Whether the driver wants to be told of used buffers (VIRTQ_AVAIL_F_NO_INTERRUPT is clear). */
+bool vring_wants_event(const struct vring *r, struct space *s);
+
+#endif
