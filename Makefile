@@ -81,7 +81,7 @@ bench: all
 	@tools/bench
 
 test: all $(UNIT_TESTS) $(FUZZ_TESTS)
-	@tools/test-all $(UNIT_TESTS) $(FUZZ_TESTS)
+	@tools/test-all --system $(UNIT_TESTS) $(FUZZ_TESTS)
 
 clean:
 	$(Q)rm -rf build

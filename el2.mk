@@ -9,6 +9,7 @@ EL2_LD := arch/arm64/toklat.ld
 
 CC := $(CROSS)gcc
 OBJCOPY := $(CROSS)objcopy
+AR := $(CROSS)ar
 
 EL2_ROOMS := core core/base sched mm dev dev/drivers dev/virtual arch/arm64
 EL2_C := $(sort $(wildcard $(EL2_ROOMS:=/*.c)))
@@ -60,7 +61,7 @@ build/libfdt/.headers: tools/fetch-source el2.mk | packages
 
 build/el2/libfdt.a: $(LIBFDT_C:%=build/el2/libfdt/%.o)
 	@rm -f $@
-	$(Q)$(CROSS)ar rcsD $@ $^
+	$(Q)$(AR) rcsD $@ $^
 
 build/el2/libfdt/%.o: build/libfdt/.headers build/el2/flags
 	@mkdir -p $(@D)

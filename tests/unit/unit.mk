@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Unit tests and fuzzers: host programs under the address and undefined-behaviour sanitizers. Each
+# tests/unit/test_NAME.c or tests/fuzz/fuzz_NAME.c says in its first lines what it is linked with:
+#
+#   // sources: mm/frame.c arch/host/memory.c
+#
+# libfdt is always at hand. Sources are compiled as those of EL2 are, with the same warnings.
+
+UNIT_TESTS := $(patsubst tests/unit/%.c,build/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
+FUZZ_TESTS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+
+HOST_CC := gcc
+FUZZ_CC := clang
+HOST_CFLAGS := -std=gnu11 -O1 -g -fno-omit-frame-pointer -fno-common -DDEBUG \
+	-fsanitize=address,undefined -fno-sanitize-recover=all $(WARNINGS)
+# cmocka's macros convert between integers and pointers in ways that these two dislike.
+UNIT_CFLAGS := -Wno-conversion -Wno-sign-conversion
+HOST_INCLUDE := -I. -isystem build/libfdt/include
+
+.PHONY: unit fuzz
+unit: $(UNIT_TESTS)
+	@tools/test-all $(UNIT_TESTS)
+fuzz: $(FUZZ_TESTS)
+	@tools/test-all $(FUZZ_TESTS)
+
+# $(call sources_of,FILE)
+sources_of = $(shell sed -n '1,20s|^// sources: *||p' $(1))
+
+# $(call host_program,PROGRAM,MAIN,KIND): KIND is unit or fuzz, and names the folder of objects.
+define host_program
+$(1): $$(patsubst %.c,build/$(3)/obj/%.o,$(2) $$(call sources_of,$(2))) build/$(3)/libfdt.a
+endef
+$(foreach p,$(UNIT_TESTS),$(eval $(call host_program,$(p),$(p:build/%=tests/%).c,unit)))
+$(foreach p,$(FUZZ_TESTS),$(eval $(call host_program,$(p),$(p:build/%=tests/%).c,fuzz)))
+
+$(UNIT_TESTS):
+	$(call say,LINK,$@) $(HOST_CC) $(HOST_CFLAGS) -o $@ $^ -lcmocka
+
+$(FUZZ_TESTS):
+	$(call say,LINK,$@) $(FUZZ_CC) -fsanitize=fuzzer $(HOST_CFLAGS) -o $@ $^
+
+build/unit/obj/tests/unit/%.o: UNIT_ONLY = $(UNIT_CFLAGS)
+
+build/unit/obj/%.o: %.c build/unit/flags | packages build/libfdt/.headers
+	@mkdir -p $(@D)
+	$(call say,HOSTCC,$<) $(HOST_CC) $(HOST_CFLAGS) $(UNIT_ONLY) $(HOST_INCLUDE) -MMD -MP -c -o $@ $<
+
+build/fuzz/obj/%.o: %.c build/fuzz/flags | packages build/libfdt/.headers
+	@mkdir -p $(@D)
+	$(call say,FUZZCC,$<) $(FUZZ_CC) -fsanitize=fuzzer-no-link $(HOST_CFLAGS) $(HOST_INCLUDE) \
+		-MMD -MP -c -o $@ $<
+
+build/unit/flags: FORCE
+	$(call remember,$(HOST_CC) $(HOST_CFLAGS) $(UNIT_CFLAGS) $(HOST_INCLUDE))
+build/fuzz/flags: FORCE
+	$(call remember,$(FUZZ_CC) $(HOST_CFLAGS) $(HOST_INCLUDE))
+
+# libfdt for the host: not ours to warn about.
+build/unit/libfdt.a: $(LIBFDT_C:%=build/unit/libfdt/%.o)
+build/fuzz/libfdt.a: $(LIBFDT_C:%=build/fuzz/libfdt/%.o)
+build/unit/libfdt.a build/fuzz/libfdt.a:
+	@rm -f $@
+	$(Q)ar rcsD $@ $^
+
+build/unit/libfdt/%.o: build/libfdt/.headers build/unit/flags
+	@mkdir -p $(@D)
+	$(Q)$(HOST_CC) $(HOST_CFLAGS) -w -I$(LIBFDT_DIR) -c -o $@ $(LIBFDT_DIR)/$*.c
+
+build/fuzz/libfdt/%.o: build/libfdt/.headers build/fuzz/flags
+	@mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer-no-link $(HOST_CFLAGS) -w -I$(LIBFDT_DIR) -c -o $@ \
+		$(LIBFDT_DIR)/$*.c
+
+-include $(shell find build/unit build/fuzz -name '*.d' 2>/dev/null)
