@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# make check: layout, warnings of two compilers, static analysis, and the tree's own rules. The
+# build itself is the check with gcc. Files are looked at again only when they or their headers
+# have changed.
+
+CHECK_CC := clang --target=aarch64-linux-gnu
+CHECK_CFLAGS := -std=gnu11 -ffreestanding $(EL2_MACHINE) $(WARNINGS) $(EL2_INCLUDE)
+CHECK_HOST_CFLAGS := -std=gnu11 $(WARNINGS) $(HOST_INCLUDE) -DDEBUG
+
+CHECK_EL2 := $(EL2_C:%.c=build/check/el2/%.ok)
+CHECK_HOST := $(patsubst %.c,build/check/host/%.ok,$(sort $(wildcard arch/host/*.c)))
+CHECK_GUESTS := $(patsubst %.c,build/check/guest/%.ok,$(GUEST_C))
+
+CPPCHECK := cppcheck --quiet --std=c11 --platform=unix64 --error-exitcode=1 --inline-suppr \
+	--enable=warning,portability,performance --suppressions-list=.cppcheck \
+	-D__aarch64__ -D__SIZEOF_POINTER__=8 -I.
+
+C_FOLDERS := abi arch core dev mm sched guests tests
+
+.PHONY: check-format check-words check-layers check-size check-cppcheck check-clang
+
+check: all check-format check-words check-layers check-size check-clang check-cppcheck
+	@echo 'check: nothing found'
+
+check-format: | packages
+	$(call say,CHECK,clang-format) find $(C_FOLDERS) -name '*.[ch]' -print0 | \
+		xargs -0 clang-format --dry-run -Werror
+
+check-words check-layers: | packages
+	$(call say,CHECK,$(@:check-%=%)) tools/$@
+
+check-size: $(EL2_ELF)
+	$(call say,CHECK,size) tools/$@ $<
+
+check-cppcheck: build/check/cppcheck.ok
+build/check/cppcheck.ok: $(shell find $(C_FOLDERS) -name '*.[ch]') .cppcheck check.mk | packages
+	@mkdir -p $(@D)
+	$(call say,CHECK,cppcheck) $(CPPCHECK) -j$(shell nproc) $(EL2_C) $(wildcard arch/host/*.c) \
+		$(GUEST_C)
+	@touch $@
+
+check-clang: $(CHECK_EL2) $(CHECK_HOST) $(CHECK_GUESTS)
+
+# $(call examine,FLAGS): warnings of clang, then clang-tidy.
+define examine
+@mkdir -p $(@D)
+$(call say,CHECK,$<) $(1) -fsyntax-only -MMD -MP -MT $@ -MF $(@:.ok=.d) $<
+$(Q)clang-tidy --quiet $< -- $(wordlist 2,99,$(1)) 2>/dev/null
+@touch $@
+endef
+
+build/check/el2/%.ok: %.c .clang-tidy build/check/flags | packages build/libfdt/.headers
+	$(call examine,$(CHECK_CC) $(CHECK_CFLAGS))
+
+build/check/host/%.ok: %.c .clang-tidy build/check/flags | packages build/libfdt/.headers
+	$(call examine,clang $(CHECK_HOST_CFLAGS))
+
+build/check/guest/%.ok: %.c .clang-tidy build/check/flags | packages guests
+	$(call examine,$(CHECK_CC) $(GUEST_CHECK_CFLAGS))
+
+build/check/flags: FORCE
+	$(call remember,$(CHECK_CFLAGS) $(CHECK_HOST_CFLAGS) $(GUEST_CHECK_CFLAGS))
+
+-include $(patsubst %.ok,%.d,$(CHECK_EL2) $(CHECK_HOST) $(CHECK_GUESTS))

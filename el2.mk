@@ -54,7 +54,8 @@ LIBFDT_C := fdt fdt_ro fdt_addresses fdt_strerror
 LIBFDT_H := fdt.h libfdt.h libfdt_env.h
 
 build/libfdt/.headers: tools/fetch-source el2.mk | packages
-	$(call say,FETCH,libfdt) tools/fetch-source '$(LIBFDT_SOURCE)' build/src/u-boot scripts/dtc/libfdt
+	$(call say,FETCH,libfdt) tools/fetch-source \
+		"$(LIBFDT_SOURCE)" build/src/u-boot scripts/dtc/libfdt
 	@mkdir -p build/libfdt/include
 	@cp $(addprefix $(LIBFDT_DIR)/,$(LIBFDT_H)) build/libfdt/include/
 	@touch $@

@@ -44,7 +44,8 @@ build/unit/obj/tests/unit/%.o: UNIT_ONLY = $(UNIT_CFLAGS)
 
 build/unit/obj/%.o: %.c build/unit/flags | packages build/libfdt/.headers
 	@mkdir -p $(@D)
-	$(call say,HOSTCC,$<) $(HOST_CC) $(HOST_CFLAGS) $(UNIT_ONLY) $(HOST_INCLUDE) -MMD -MP -c -o $@ $<
+	$(call say,HOSTCC,$<) $(HOST_CC) $(HOST_CFLAGS) $(UNIT_ONLY) \
+		$(HOST_INCLUDE) -MMD -MP -c -o $@ $<
 
 build/fuzz/obj/%.o: %.c build/fuzz/flags | packages build/libfdt/.headers
 	@mkdir -p $(@D)
