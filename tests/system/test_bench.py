@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The instruction counts, held to the budgets of docs/limits.md, with few VMs and with many."""
+
+import json
+import subprocess
+
+import pytest
+
+from machine import ROOT
+
+FIGURES = [
+    "null_hypercall", "vm_switch", "timer_irq", "first_touch", "cow_write", "notify_round_trip",
+    "clone_create", "clone_first_instruction", "destroy", "event_take", "event_batched",
+    "packet_vm_to_vm", "http_request",
+]
+UNBUDGETED = {"http_request"}
+GROWTH = 1.10
+ROUNDING = 1
+
+
+@pytest.fixture(scope="module", name="bench")
+def bench_fixture():
+    done = subprocess.run([ROOT / "tools/bench"], cwd=ROOT, capture_output=True, text=True,
+                          timeout=400, check=False)
+    print(done.stdout, done.stderr)
+    assert done.stdout, done.stderr
+    return json.loads((ROOT / "build/bench.json").read_text())
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_within_budget(bench, name):
+    for key in (name, f"{name}@10000"):
+        entry = bench[key]
+        assert entry["value"] > 0
+        assert entry["unit"]
+        if name not in UNBUDGETED:
+            assert entry["value"] <= entry["budget"]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_does_not_grow_with_the_number_of_vms(bench, name):
+    assert bench[f"{name}@10000"]["vms"] == 10_000
+    assert bench[f"{name}@10000"]["value"] <= bench[name]["value"] * GROWTH + ROUNDING

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The machines that Toklat boots on, and how it is started and ended from a shell."""
+
+import os
+import pty
+import select
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from machine import ROOT, Machine, free_port, make_deployment
+
+RUN_SECONDS = 30
+
+
+@pytest.mark.parametrize("cpu", ["cortex-a53", "cortex-a72", "max"])
+@pytest.mark.parametrize("gic", [2, 3])
+def test_boots_and_answers(cpu, gic):
+    with Machine("dts/web.dts", vms=3, cpu=cpu, gic=gic) as machine:
+        machine.wait_until_serving()
+        assert machine.get_json("/vm/3/status.json")["instance"] == 3
+
+
+def test_little_memory_is_an_answer_not_a_crash():
+    """More VMs than fit: some are refused memory, the others serve."""
+    with Machine("dts/web.dts", vms=5000, mem="64M") as machine:
+        machine.wait_until_serving()
+        assert machine.get_json("/vm/1/status.json")["instance"] == 1
+
+
+def test_entered_at_el1_it_says_so_and_stops():
+    environment = {**os.environ, "PORT": str(free_port())}
+    command = ["qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a72", "-m", "128M"]
+    command += ["-kernel", str(ROOT / "build/toklat.bin"), "-display", "none"]
+    command += ["-monitor", "none", "-serial", "stdio"]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          env=environment) as qemu:
+        try:
+            text = read_until(qemu.stdout.fileno(), b"EL2")
+        finally:
+            qemu.kill()
+    assert b"EL1" in text
+
+
+def read_until(source, wanted, timeout=RUN_SECONDS):
+    """Reads from a descriptor until `wanted` has come."""
+    text, deadline = b"", time.monotonic() + timeout
+    while wanted not in text:
+        ready, _, _ = select.select([source], [], [], max(0, deadline - time.monotonic()))
+        assert ready, f"no {wanted!r} in {text!r}"
+        chunk = os.read(source, 65536)
+        assert chunk, f"ended without {wanted!r}: {text!r}"
+        text += chunk
+    return text
+
+
+@pytest.fixture(scope="module", name="initrd")
+def initrd_fixture(tmp_path_factory):
+    return make_deployment("dts/web.dts", tmp_path_factory.mktemp("web"), {"VMS": 2})
+
+
+def test_without_a_terminal_it_runs_until_told_to_end(initrd):
+    environment = {**os.environ, "PORT": str(free_port())}
+    with subprocess.Popen(["tools/run", initrd], cwd=ROOT, env=environment,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as run:
+        read_until(run.stdout.fileno(), b"toklat")
+        assert run.poll() is None
+        run.send_signal(signal.SIGTERM)
+        run.stdout.read()
+        assert run.wait(RUN_SECONDS) == 0
+
+
+def test_with_a_terminal_control_a_x_leaves(initrd):
+    environment = {**os.environ, "PORT": str(free_port())}
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(["tools/run", initrd], cwd=ROOT, env=environment, stdin=theirs,
+                          stdout=theirs, stderr=theirs, start_new_session=True) as run:
+        os.close(theirs)
+        read_until(ours, b"toklat")
+        os.write(ours, b"\x01x")
+        assert run.wait(RUN_SECONDS) == 0
+    os.close(ours)
+
+
+def test_a_taken_port_is_said(initrd):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+        done = subprocess.run(["tools/run", initrd], cwd=ROOT, capture_output=True, text=True,
+                              env={**os.environ, "PORT": port}, timeout=RUN_SECONDS, check=False)
+    assert done.returncode != 0
+    assert port in done.stderr and "taken" in done.stderr
