@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What the system tests share. A machine is started once for all tests of a file that ask for it."""
+"""What the system tests share: the way to the harness, and the console of a machine that failed."""
 
 import pathlib
 import sys
