@@ -38,10 +38,11 @@ struct mux {
     struct list boosted; /* awake with credit left */
     struct list ready;   /* round robin */
     struct sched_entry *current;
-    uint64_t quantum;   /* ticks at normal weight */
-    uint64_t slice_end; /* of current; meaningful while others are ready */
-    uint64_t started;   /* when current was given the CPU */
-    uint64_t switches;  /* how often the CPU went from one VM to another */
+    struct sched_entry *last; /* the one that ran last; NULL: none, or it is gone */
+    uint64_t quantum;         /* ticks at normal weight */
+    uint64_t slice_end;       /* of current; meaningful while others are ready */
+    uint64_t started;  /* when current was given the CPU, or, without one, was last looked for */
+    uint64_t switches; /* how often the CPU went from one VM to another */
     uint64_t idle_ticks;
     uint32_t ready_count; /* in both queues */
     bool compensate;      /* switchable, to measure what it is worth */
@@ -54,7 +55,8 @@ void sched_entry_init(struct sched_entry *e, uint16_t weight, uint8_t cpu);
 void mux_wake(struct mux *m, struct sched_entry *e);
 
 /* As mux_wake, and puts it before all others and ends the current slice: the synchronous variant
- * of event delivery, for comparison with batching. */
+ * of event delivery, for comparison with batching. An entry whose quantum is used up waits for its
+ * turn all the same, so that two that wake each other cannot starve the rest. */
 void mux_wake_now(struct mux *m, struct sched_entry *e, uint64_t now);
 
 /* The current entry stops at `now`: it waits for an event; it gave way but is still runnable; its

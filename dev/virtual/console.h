@@ -14,11 +14,11 @@ struct console {
     char line[CONSOLE_LINE_MAX];
 };
 
-/* Where whole lines go: "[name/instance] text\n". */
+/* Where whole lines go, without their newline; to be shown as "[name/instance] text". */
 typedef void (*console_line_fn)(const char *name, uint32_t instance, const char *line, size_t n);
 void console_set_output(console_line_fn out);
 
-/* Takes text; control characters other than newline and tab are shown as '?'. */
+/* Takes text; all but printable ASCII, newline and tab is shown as '?'. */
 void console_write(struct console *c, const char *name, uint32_t instance, const char *text,
                    size_t n);
 

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Arm PrimeCell UART PL011 (DDI 0183). Line speed and format are the firmware's: they are never
+ * changed here. A transmitter that stays full costs characters, never the CPU.
+ */
+#include "dev/drivers/mmio.h"
+#include "dev/drivers/uart.h"
+
+#define UARTDR 0x000
+#define UARTDR_ERROR (0xFu << 8) /* overrun, break, parity, framing */
+#define FIFO_DEPTH 32 /* at most, over all revisions */
+#define UARTFR 0x018
+#define UARTFR_RXFE (1u << 4)
+#define UARTFR_TXFF (1u << 5)
+#define UARTCR 0x030
+#define UARTCR_UARTEN (1u << 0)
+#define UARTCR_TXE (1u << 8)
+#define UARTCR_RXE (1u << 9)
+#define UARTIMSC 0x038
+#define UARTICR 0x044
+#define INT_RX (1u << 4)
+#define INT_RX_TIMEOUT (1u << 6)
+
+/* Reads of the flag register before a character is given up: far longer than one takes to leave
+ * at 9,600 baud, at the speed of any bus. */
+#define PUT_POLLS 1000000u
+
+static void pl011_put(uintptr_t base, char c)
+{
+    for (uint32_t i = 0; i < PUT_POLLS; i++) {
+        if (!(mmio_read32(base + UARTFR) & UARTFR_TXFF)) {
+            mmio_write32(base + UARTDR, (uint8_t)c);
+            return;
+        }
+    }
+}
+
+static int pl011_get(uintptr_t base)
+{
+    for (unsigned i = 0; i < FIFO_DEPTH && !(mmio_read32(base + UARTFR) & UARTFR_RXFE); i++) {
+        uint32_t data = mmio_read32(base + UARTDR);
+        if (!(data & UARTDR_ERROR)) {
+            return data & 0xFF;
+        }
+    }
+    return -1;
+}
+
+static void pl011_enable_receive(uintptr_t base)
+{
+    uint32_t cr = mmio_read32(base + UARTCR);
+    mmio_write32(base + UARTCR, cr | UARTCR_UARTEN | UARTCR_TXE | UARTCR_RXE);
+    mmio_write32(base + UARTIMSC, INT_RX | INT_RX_TIMEOUT);
+}
+
+static void pl011_ack(uintptr_t base)
+{
+    mmio_write32(base + UARTICR, INT_RX | INT_RX_TIMEOUT);
+}
+
+const struct uart_ops pl011_ops = {
+    .put = pl011_put,
+    .get = pl011_get,
+    .enable_receive = pl011_enable_receive,
+    .ack = pl011_ack,
+};

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Consoles of VMs. Invariant: what a VM writes reaches the terminal as printable text only, one
+ * whole line at a time, so it can neither pass for another's nor drive the terminal.
+ */
+#include "dev/virtual/console.h"
+
+static console_line_fn output;
+
+_Static_assert(CONSOLE_LINE_MAX <= UINT8_MAX, "struct console counts in 8 bits");
+
+void console_set_output(console_line_fn out)
+{
+    output = out;
+}
+
+static void emit(struct console *c, const char *name, uint32_t instance)
+{
+    if (output) {
+        output(name, instance, c->line, c->used);
+    }
+    c->used = 0;
+}
+
+static char shown(char c)
+{
+    return c == '\t' || (c >= ' ' && c <= '~') ? c : '?';
+}
+
+void console_write(struct console *c, const char *name, uint32_t instance, const char *text,
+                   size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (text[i] == '\n') {
+            emit(c, name, instance);
+            continue;
+        }
+        if (c->used == CONSOLE_LINE_MAX) {
+            emit(c, name, instance);
+        }
+        c->line[c->used++] = shown(text[i]);
+    }
+}
+
+void console_flush(struct console *c, const char *name, uint32_t instance)
+{
+    if (c->used) {
+        emit(c, name, instance);
+    }
+}

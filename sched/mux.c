@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The multiplexer.
+ *
+ *      woken, credit left ----> boosted --+
+ *                                         +--> current ---> blocked
+ *      woken, none left ------> ready ----+      |
+ *                                 ^   new quantum|
+ *                                 +--------------+ slice over, or gave way
+ *
+ * Invariants: an entry is in `boosted` or `ready` exactly while its state is SCHED_READY, and
+ * ready_count counts those. Only a turn taken from `ready` refills credit, and `ready` is served
+ * in order whenever `boosted` is empty; between two such turns an entry spends at most one quantum.
+ * So nobody waits for longer than one quantum of every other entry.
+ */
+#include "sched/mux.h"
+
+void mux_init(struct mux *m, uint64_t quantum_ticks)
+{
+    *m = (struct mux){.quantum = quantum_ticks, .compensate = true};
+    list_init(&m->boosted);
+    list_init(&m->ready);
+}
+
+void sched_entry_init(struct sched_entry *e, uint16_t weight, uint8_t cpu)
+{
+    *e = (struct sched_entry){.weight = MAX(weight, (uint16_t)SCHED_WEIGHT_MIN), .cpu = cpu};
+    list_init(&e->link);
+}
+
+static void enqueue(struct mux *m, struct sched_entry *e, struct list *queue)
+{
+    e->state = SCHED_READY;
+    m->ready_count++;
+    list_push_back(queue, &e->link);
+}
+
+static void dequeue(struct mux *m, struct sched_entry *e)
+{
+    m->ready_count--;
+    list_remove(&e->link);
+}
+
+void mux_wake(struct mux *m, struct sched_entry *e)
+{
+    if (e->state == SCHED_BLOCKED) {
+        enqueue(m, e, m->compensate && e->credit ? &m->boosted : &m->ready);
+    }
+}
+
+void mux_wake_now(struct mux *m, struct sched_entry *e, uint64_t now)
+{
+    if (e == m->current || e->credit == 0) {
+        mux_wake(m, e);
+        return;
+    }
+    if (e->state == SCHED_READY) {
+        dequeue(m, e);
+    }
+    e->state = SCHED_READY;
+    m->ready_count++;
+    list_push_front(&m->boosted, &e->link);
+    m->slice_end = MIN(m->slice_end, now);
+}
+
+/* Where a stopped entry goes that can still run. One whose slice was cut short by mux_wake_now
+ * keeps the rest of its quantum; one that gave way has given it up. */
+static struct list *queue_after(struct mux *m, const struct sched_entry *e, enum mux_stop why)
+{
+    return why == MUX_PREEMPT && e->credit ? &m->boosted : &m->ready;
+}
+
+void mux_stop(struct mux *m, enum mux_stop why, uint64_t now)
+{
+    struct sched_entry *e = m->current;
+    uint64_t used = now - m->started;
+    e->credit -= MIN(e->credit, used);
+    e->virtual_ticks = now - e->voffset;
+    m->current = NULL;
+    m->started = now;
+    if (why == MUX_BLOCK) {
+        e->state = SCHED_BLOCKED;
+    } else {
+        enqueue(m, e, queue_after(m, e, why));
+    }
+}
+
+/* The next entry, out of its queue and with credit; NULL: none. */
+static struct sched_entry *choose(struct mux *m)
+{
+    struct sched_entry *e;
+    if (!list_empty(&m->boosted)) {
+        e = list_first(&m->boosted, struct sched_entry, link);
+    } else if (!list_empty(&m->ready)) {
+        e = list_first(&m->ready, struct sched_entry, link);
+        e->credit = MAX(m->quantum * e->weight / SCHED_WEIGHT_NORMAL, 1u);
+    } else {
+        return NULL;
+    }
+    dequeue(m, e);
+    return e;
+}
+
+struct sched_entry *mux_start(struct mux *m, uint64_t now)
+{
+    if (m->started) { /* since the last stop, nobody ran */
+        m->idle_ticks += now - m->started;
+    }
+    m->started = now;
+    struct sched_entry *e = choose(m);
+    if (!e) {
+        return NULL;
+    }
+    m->current = e;
+    m->slice_end = now + e->credit;
+    if (e != m->last) {
+        m->switches++;
+        m->last = e;
+    }
+    e->state = SCHED_RUNNING;
+    e->voffset = now - e->virtual_ticks;
+    e->quanta++;
+    return e;
+}
+
+bool mux_slice_over(const struct mux *m, uint64_t now)
+{
+    return m->ready_count && now >= m->slice_end;
+}
+
+uint64_t mux_deadline(const struct mux *m)
+{
+    return m->ready_count ? m->slice_end : UINT64_MAX;
+}
+
+void mux_remove(struct mux *m, struct sched_entry *e, uint64_t now)
+{
+    if (e == m->current) {
+        mux_stop(m, MUX_BLOCK, now);
+    } else if (e->state == SCHED_READY) {
+        dequeue(m, e);
+    }
+    e->state = SCHED_BLOCKED;
+    if (m->last == e) {
+        m->last = NULL;
+    }
+}
