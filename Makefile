@@ -47,15 +47,21 @@ define remember
 @printf '%s\n' '$(strip $(1))' | cmp -s - $@ || printf '%s\n' '$(strip $(1))' >$@
 endef
 
-# Debian packages: what the goals on the command line need.
+# Debian packages that the goals need are installed before anything else happens.
 GOALS := $(or $(MAKECMDGOALS),all)
 PACKAGE_GROUPS := build
 PACKAGE_GROUPS += $(if $(filter run debug footprint bench test,$(GOALS)),run)
-PACKAGE_GROUPS += $(if $(filter test unit fuzz,$(GOALS)),test)
-PACKAGE_GROUPS += $(if $(filter check,$(GOALS)),test check)
+PACKAGE_GROUPS += $(if $(filter test unit fuzz check,$(GOALS)),test)
+PACKAGE_GROUPS += $(if $(filter check,$(GOALS)),check)
 PACKAGE_GROUPS += $(if $(filter debug,$(GOALS)),debug)
+DRY_RUN := $(findstring n,$(firstword -$(MAKEFLAGS)))
+ifneq ($(if $(DRY_RUN),,$(filter-out help clean,$(GOALS))),)
+ifneq ($(shell tools/install-packages $(PACKAGE_GROUPS) >&2 && echo installed),installed)
+$(error the packages above are needed)
+endif
+endif
 
-.PHONY: all run test check footprint bench debug clean help packages FORCE
+.PHONY: all run test check footprint bench debug clean help FORCE
 
 include el2.mk
 -include guests/guests.mk
@@ -64,9 +70,6 @@ include tests/unit/unit.mk
 include check.mk
 
 all: $(EL2_BIN) guests $(INITRD)
-
-packages:
-	@tools/install-packages $(PACKAGE_GROUPS)
 
 run: $(EL2_BIN) $(INITRD)
 	@exec tools/run $(INITRD)

@@ -6,10 +6,14 @@
 
 CHECK_CC := clang --target=aarch64-linux-gnu
 CHECK_CFLAGS := -std=gnu11 -ffreestanding $(EL2_MACHINE) $(WARNINGS) $(EL2_INCLUDE)
+# A guest's lwIP options are in its own folder; the runtime is looked at with those of httpd.
+CHECK_GUEST_CFLAGS = -std=gnu11 -ffreestanding $(EL2_MACHINE) $(WARNINGS) -I. -I$(<D) \
+	-isystem guests/rt/libc $(LWIP_CFLAGS) -Iguests/httpd
 CHECK_HOST_CFLAGS := -std=gnu11 $(WARNINGS) $(HOST_INCLUDE) -DDEBUG
 
 CHECK_EL2 := $(EL2_C:%.c=build/check/el2/%.ok)
 CHECK_HOST := $(patsubst %.c,build/check/host/%.ok,$(sort $(wildcard arch/host/*.c)))
+GUEST_C := $(sort $(wildcard guests/*/*.c guests/rt/libc/*.c tests/guests/*/*.c))
 CHECK_GUESTS := $(patsubst %.c,build/check/guest/%.ok,$(GUEST_C))
 
 CPPCHECK := cppcheck --quiet --std=c11 --platform=unix64 --error-exitcode=1 --inline-suppr \
@@ -23,18 +27,18 @@ C_FOLDERS := abi arch core dev mm sched guests tests
 check: all check-format check-words check-layers check-size check-clang check-cppcheck
 	@echo 'check: nothing found'
 
-check-format: | packages
+check-format:
 	$(call say,CHECK,clang-format) find $(C_FOLDERS) -name '*.[ch]' -print0 | \
 		xargs -0 clang-format --dry-run -Werror
 
-check-words check-layers: | packages
+check-words check-layers:
 	$(call say,CHECK,$(@:check-%=%)) tools/$@
 
 check-size: $(EL2_ELF)
 	$(call say,CHECK,size) tools/$@ $<
 
 check-cppcheck: build/check/cppcheck.ok
-build/check/cppcheck.ok: $(shell find $(C_FOLDERS) -name '*.[ch]') .cppcheck check.mk | packages
+build/check/cppcheck.ok: $(shell find $(C_FOLDERS) -name '*.[ch]') .cppcheck check.mk
 	@mkdir -p $(@D)
 	$(call say,CHECK,cppcheck) $(CPPCHECK) -j$(shell nproc) $(EL2_C) $(wildcard arch/host/*.c) \
 		$(GUEST_C)
@@ -50,16 +54,16 @@ $(Q)clang-tidy --quiet $< -- $(wordlist 2,99,$(1)) 2>/dev/null
 @touch $@
 endef
 
-build/check/el2/%.ok: %.c .clang-tidy build/check/flags | packages build/libfdt/.headers
+build/check/el2/%.ok: %.c .clang-tidy build/check/flags | build/libfdt/.headers
 	$(call examine,$(CHECK_CC) $(CHECK_CFLAGS))
 
-build/check/host/%.ok: %.c .clang-tidy build/check/flags | packages build/libfdt/.headers
+build/check/host/%.ok: %.c .clang-tidy build/check/flags | build/libfdt/.headers
 	$(call examine,clang $(CHECK_HOST_CFLAGS))
 
-build/check/guest/%.ok: %.c .clang-tidy build/check/flags | packages guests
-	$(call examine,$(CHECK_CC) $(GUEST_CHECK_CFLAGS))
+build/check/guest/%.ok: %.c .clang-tidy build/check/flags | guests
+	$(call examine,$(CHECK_CC) $(CHECK_GUEST_CFLAGS))
 
 build/check/flags: FORCE
-	$(call remember,$(CHECK_CFLAGS) $(CHECK_HOST_CFLAGS) $(GUEST_CHECK_CFLAGS))
+	$(call remember,$(CHECK_CFLAGS) $(CHECK_HOST_CFLAGS) $(LWIP_CFLAGS))
 
 -include $(patsubst %.ok,%.d,$(CHECK_EL2) $(CHECK_HOST) $(CHECK_GUESTS))

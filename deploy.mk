@@ -6,7 +6,7 @@
 INITRD := build/deploy/$(basename $(notdir $(DEPLOY))).cpio
 
 $(INITRD): $(DEPLOY) tools/make-deployment tools/make-initrd build/deploy/variables \
-		$(GUEST_IMAGES) | packages
+		$(GUEST_IMAGES)
 	$(call say,DEPLOY,$(DEPLOY)) tools/make-deployment $(DEPLOY) $@ -DVMS=$(VMS)
 
 build/deploy/variables: FORCE

@@ -33,11 +33,11 @@ $(EL2_ELF): $(EL2_OBJ) build/el2/libfdt.a $(EL2_LD) build/el2/flags
 	$(call say,LINK,$@) $(CC) $(EL2_LDFLAGS) -Wl,-Map,build/toklat.map -o $@ \
 		$(EL2_OBJ) build/el2/libfdt.a
 
-build/el2/%.o: %.c build/el2/flags | packages build/libfdt/.headers
+build/el2/%.o: %.c build/el2/flags | build/libfdt/.headers
 	@mkdir -p $(@D)
 	$(call say,CC,$<) $(CC) $(EL2_CFLAGS) $(WARNINGS) $(EL2_INCLUDE) -MMD -MP -c -o $@ $<
 
-build/el2/%.o: %.S build/el2/flags | packages
+build/el2/%.o: %.S build/el2/flags
 	@mkdir -p $(@D)
 	$(call say,AS,$<) $(CC) $(EL2_CFLAGS) $(EL2_INCLUDE) -MMD -MP -c -o $@ $<
 
@@ -53,7 +53,10 @@ LIBFDT_DIR := build/src/u-boot/scripts/dtc/libfdt
 LIBFDT_C := fdt fdt_ro fdt_addresses fdt_strerror
 LIBFDT_H := fdt.h libfdt.h libfdt_env.h
 
-build/libfdt/.headers: tools/fetch-source el2.mk | packages
+build/libfdt/source: FORCE
+	$(call remember,$(LIBFDT_SOURCE) $(LIBFDT_H))
+
+build/libfdt/.headers: tools/fetch-source build/libfdt/source
 	$(call say,FETCH,libfdt) tools/fetch-source \
 		"$(LIBFDT_SOURCE)" build/src/u-boot scripts/dtc/libfdt
 	@mkdir -p build/libfdt/include

@@ -42,12 +42,12 @@ $(FUZZ_TESTS):
 
 build/unit/obj/tests/unit/%.o: UNIT_ONLY = $(UNIT_CFLAGS)
 
-build/unit/obj/%.o: %.c build/unit/flags | packages build/libfdt/.headers
+build/unit/obj/%.o: %.c build/unit/flags | build/libfdt/.headers
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$<) $(HOST_CC) $(HOST_CFLAGS) $(UNIT_ONLY) \
 		$(HOST_INCLUDE) -MMD -MP -c -o $@ $<
 
-build/fuzz/obj/%.o: %.c build/fuzz/flags | packages build/libfdt/.headers
+build/fuzz/obj/%.o: %.c build/fuzz/flags | build/libfdt/.headers
 	@mkdir -p $(@D)
 	$(call say,FUZZCC,$<) $(FUZZ_CC) -fsanitize=fuzzer-no-link $(HOST_CFLAGS) $(HOST_INCLUDE) \
 		-MMD -MP -c -o $@ $<
