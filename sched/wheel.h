@@ -31,8 +31,8 @@ struct wheel {
 /* `granule_ticks` is rounded down to a power of two, at least 1. */
 void wheel_init(struct wheel *w, uint64_t now_ticks, uint64_t granule_ticks);
 
-/* Starts `t`, which must not be waiting. A deadline in the past expires at the next wheel_expire;
- * TICKS_NEVER must not be added. */
+/* Starts `t`, which must not be waiting. A deadline whose granule, rounded up, has begun expires at
+ * the next wheel_expire; TICKS_NEVER must not be added. */
 void wheel_add(struct wheel *w, struct timeout *t, uint64_t deadline);
 
 /* Stops `t` if it is waiting. */

@@ -8,7 +8,7 @@
 
 #define UARTDR 0x000
 #define UARTDR_ERROR (0xFu << 8) /* overrun, break, parity, framing */
-#define FIFO_DEPTH 32 /* at most, over all revisions */
+#define FIFO_DEPTH 32            /* at most, over all revisions */
 #define UARTFR 0x018
 #define UARTFR_RXFE (1u << 4)
 #define UARTFR_TXFF (1u << 5)
