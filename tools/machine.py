@@ -82,6 +82,11 @@ class Machine:
         self._arrived = threading.Condition()
         self._process = None
 
+    @staticmethod
+    def images():
+        """The folder of the guests that were built."""
+        return ROOT / "build/guests"
+
     def __enter__(self):
         self._process = subprocess.Popen(
             [ROOT / "tools/run", self.initrd, *self._qemu],
