@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * From the boot loader to machine_main(): what the device tree says of memory, then the MMU.
+ *
+ * Runs with MMU and caches off until mmu_start(): no atomics, no unaligned accesses.
+ */
+#include <libfdt.h>
+
+#include "arch/arm64/cpu.h"
+#include "arch/arm64/mmu.h"
+#include "arch/cpu.h"
+#include "arch/machine.h"
+#include "core/base/cells.h"
+#include "core/base/log.h"
+#include "core/base/string.h"
+
+extern char image_start[], text_end[], rodata_end[], data_end[], image_end[];
+
+static struct machine machine;
+
+void boot_main(const void *fdt, uint64_t level) NORETURN;
+
+static void use(uint64_t base, uint64_t bytes)
+{
+    uint64_t start = ALIGN_DOWN(base, PAGE_SIZE);
+    uint64_t end = ALIGN_UP(base + bytes, PAGE_SIZE);
+    if (bytes == 0 || end <= start) {
+        return;
+    }
+    if (machine.used_count == MACHINE_USED_MAX) {
+        log_warn("device tree: more than %u reserved ranges; %llx is not respected",
+                 MACHINE_USED_MAX, (unsigned long long)base);
+        return;
+    }
+    machine.used[machine.used_count++] = (struct machine_range){start, end - start};
+}
+
+/* Calls `add` for every (address, size) of a node's "reg". */
+static void each_reg(const void *fdt, int node, int parent, void (*add)(uint64_t, uint64_t))
+{
+    int ac = fdt_address_cells(fdt, parent);
+    int sc = fdt_size_cells(fdt, parent);
+    int bytes;
+    const fdt32_t *reg = fdt_getprop(fdt, node, "reg", &bytes);
+    if (!reg || ac < 1 || sc < 1 || ac > 2 || sc > 2) {
+        return;
+    }
+    int step = ac + sc;
+    for (int i = 0; i + step <= bytes / 4; i += step) {
+        add(cells_read(reg + i, ac), cells_read(reg + i + ac, sc));
+    }
+}
+
+static void add_ram(uint64_t base, uint64_t bytes)
+{
+    uint64_t start = ALIGN_UP(base, PAGE_SIZE);
+    uint64_t end = ALIGN_DOWN(base + bytes, PAGE_SIZE);
+    if (end <= start || machine.ram_count == MACHINE_RAM_MAX) {
+        return;
+    }
+    machine.ram[machine.ram_count++] = (struct machine_range){start, end - start};
+}
+
+static void find_ram(const void *fdt)
+{
+    int node = -1;
+    while ((node = fdt_node_offset_by_prop_value(fdt, node, "device_type", "memory", 7)) >= 0) {
+        each_reg(fdt, node, 0, add_ram);
+    }
+}
+
+static void find_reserved(const void *fdt)
+{
+    for (int i = 0; i < fdt_num_mem_rsv(fdt); i++) {
+        uint64_t base, bytes;
+        if (fdt_get_mem_rsv(fdt, i, &base, &bytes) == 0) {
+            use(base, bytes);
+        }
+    }
+    int parent = fdt_path_offset(fdt, "/reserved-memory");
+    int node;
+    if (parent >= 0) {
+        fdt_for_each_subnode(node, fdt, parent)
+        {
+            each_reg(fdt, node, parent, use);
+        }
+    }
+}
+
+static uint64_t chosen_address(const void *fdt, int chosen, const char *name)
+{
+    int bytes;
+    const fdt32_t *p = fdt_getprop(fdt, chosen, name, &bytes);
+    return p && (bytes == 4 || bytes == 8) ? cells_read(p, bytes / 4) : 0;
+}
+
+static const char *string_property(const void *fdt, int node, const char *name)
+{
+    int bytes;
+    const char *s = node >= 0 ? fdt_getprop(fdt, node, name, &bytes) : NULL;
+    return s && bytes > 0 && s[bytes - 1] == '\0' ? s : "";
+}
+
+static void find_chosen(const void *fdt)
+{
+    int chosen = fdt_path_offset(fdt, "/chosen");
+    machine.bootargs = string_property(fdt, chosen, "bootargs");
+    machine.model = string_property(fdt, 0, "model");
+    if (chosen < 0) {
+        return;
+    }
+    uint64_t start = chosen_address(fdt, chosen, "linux,initrd-start");
+    uint64_t end = chosen_address(fdt, chosen, "linux,initrd-end");
+    if (end > start) {
+        machine.initrd = (struct machine_range){start, end - start};
+        use(start, end - start);
+    }
+}
+
+static void sort_ranges(struct machine_range *r, unsigned n)
+{
+    for (unsigned i = 1; i < n; i++) {
+        struct machine_range x = r[i];
+        unsigned j = i;
+        for (; j > 0 && r[j - 1].base > x.base; j--) {
+            r[j] = r[j - 1];
+        }
+        r[j] = x;
+    }
+}
+
+/* Sorts, and joins ranges that overlap or touch. Returns how many are left. */
+static unsigned normalise(struct machine_range *r, unsigned n)
+{
+    sort_ranges(r, n);
+    unsigned out = 0;
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t end = r[i].base + r[i].bytes;
+        if (out && r[i].base <= r[out - 1].base + r[out - 1].bytes) {
+            r[out - 1].bytes = MAX(end, r[out - 1].base + r[out - 1].bytes) - r[out - 1].base;
+        } else {
+            r[out++] = r[i];
+        }
+    }
+    return out;
+}
+
+static void count_cpus(const void *fdt)
+{
+    int parent = fdt_path_offset(fdt, "/cpus");
+    int node;
+    if (parent >= 0) {
+        fdt_for_each_subnode(node, fdt, parent)
+        {
+            machine.cpu_count += !strcmp(string_property(fdt, node, "device_type"), "cpu");
+        }
+    }
+    machine.cpu_count = MAX(machine.cpu_count, 1u);
+}
+
+static void describe(const void *fdt)
+{
+    machine.fdt = fdt;
+    machine.el2_text_bytes = (uint64_t)(text_end - image_start);
+    machine.el2_rodata_bytes = (uint64_t)(rodata_end - text_end);
+    machine.el2_data_bytes = (uint64_t)(image_end - rodata_end);
+    find_ram(fdt);
+    use((uint64_t)image_start, (uint64_t)(image_end - image_start));
+    use((uint64_t)fdt, fdt_totalsize(fdt));
+    find_reserved(fdt);
+    find_chosen(fdt);
+    count_cpus(fdt);
+    machine.ram_count = normalise(machine.ram, machine.ram_count);
+    machine.used_count = normalise(machine.used, machine.used_count);
+}
+
+/* Leaves the boot stack for the CPU's own, which has a guard page. */
+static NORETURN void continue_on_cpu_stack(void)
+{
+    __asm__ volatile("mov sp, %0\n mov x0, %1\n b machine_main" ::"r"(cpu_this()), "r"(&machine)
+                     : "x0", "memory");
+    __builtin_unreachable();
+}
+
+void boot_main(const void *fdt, uint64_t level)
+{
+    if (fdt_check_header(fdt) != 0) {
+        cpu_halt(); /* nothing is known of the machine, not even where its console is */
+    }
+    describe(fdt);
+    if (level != 2) {
+        machine_wrong_level(&machine, (unsigned)level);
+    }
+    write_sysreg(hcr_el2, HCR_RW); /* E2H off, whatever the firmware left */
+    isb();
+    cpu_init(0);
+    if (!mmu_start(&machine)) {
+        panic(__FILE__, __LINE__, "boot tables suffice for this machine's RAM");
+    }
+    continue_on_cpu_stack();
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What arch keeps for each CPU. It lies on top of the CPU's stack; TPIDR_EL2 points to it, and so
+ * does SP_EL2 when the stack is empty.
+ *
+ *      guard page, unmapped | stack, grows down            | struct cpu |
+ *      stacks + n * CPU_STRIDE                              TPIDR_EL2
+ */
+#ifndef ARCH_ARM64_CPU_H
+#define ARCH_ARM64_CPU_H
+
+#include "arch/arm64/offsets.h"
+#include "arch/arm64/sysreg.h"
+#include "arch/context.h"
+
+/* arch/arm64/vectors.S knows the first three offsets. */
+struct cpu {
+    struct context *loaded; /* whose system registers are in the CPU */
+    struct context *(*hypercall)(struct context *c);
+    struct context *(*interrupt)(struct context *c);
+    struct context *fp_owner; /* whose FP/SIMD registers are in the CPU */
+    uint64_t vmid_generation; /* of the identifiers handed out now; from 1 */
+    uint32_t vmid_next;
+    uint32_t index;
+    uint64_t timer; /* deadline armed, TICKS_NEVER if none */
+    bool fp_open;   /* CPTR_EL2.TFP is clear */
+} __attribute__((aligned(64)));
+
+extern char stacks[];
+
+static inline struct cpu *cpu_at(unsigned index)
+{
+    return (struct cpu *)(stacks + (index + 1) * CPU_STRIDE) - 1;
+}
+
+static inline struct cpu *cpu_this(void)
+{
+    return (struct cpu *)read_sysreg(tpidr_el2);
+}
+
+/* Sets EL2's trap configuration and the CPU's own state up on the CPU that calls it. */
+void cpu_init(unsigned index);
+
+/* Makes `to` the loaded context: saves the system registers of the one that was, loads its. Called
+ * by arch/arm64/vectors.S alone. */
+void world_switch(struct context *to);
+
+/* Decodes a trap that is no hypercall and passes it up. Called by arch/arm64/vectors.S alone. */
+struct context *trap_fault(struct context *c, uint64_t serror);
+void trap_el2_fault(uint64_t esr, uint64_t elr, uint64_t far, uint64_t sp) NORETURN;
+
+void fp_save(struct context_extra *e);
+void fp_load(const struct context_extra *e);
+
+#endif

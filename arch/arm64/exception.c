@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Traps decoded, and exceptions that EL2 makes for a guest.
+ */
+#include "arch/arm64/cpu.h"
+#include "arch/context.h"
+#include "core/base/log.h"
+
+static struct context *(*fault_handler)(struct context *c, const struct trap *t);
+
+void trap_set_ops(const struct trap_ops *ops)
+{
+    struct cpu *cpu = cpu_this();
+    cpu->hypercall = ops->hypercall;
+    cpu->interrupt = ops->interrupt;
+    fault_handler = ops->fault;
+}
+
+/* Faults that a mapping can cure: translation, access flag and permission, at any level. */
+static bool abort_is_permanent(uint64_t esr)
+{
+    uint64_t type = ESR_FSC(esr) >> 2;
+    return type < 1 || type > 3;
+}
+
+static void decode_abort(struct trap *t)
+{
+    /* A stage 2 fault: HPFAR_EL2 has the page, FAR_EL2 the offset in it. On a fault of a stage 1
+     * table walk FAR_EL2 is the address that was walked for, so only the page counts. */
+    uint64_t page = (read_sysreg(hpfar_el2) >> 4 & 0xFFFFFFFFFull) << PAGE_SHIFT;
+    t->ipa = IPA(t->esr & ESR_S1PTW ? page : page | (t->far & PAGE_MASK));
+    t->write = t->kind == TRAP_DATA_ABORT && (t->esr & ESR_WNR) && !(t->esr & ESR_CM);
+    t->permanent = abort_is_permanent(t->esr);
+}
+
+static enum trap_kind trap_kind(uint64_t esr)
+{
+    switch (ESR_EC(esr)) {
+    case EC_WFX:
+        return esr & 1 ? TRAP_WFE : TRAP_WFI;
+    case EC_FP:
+        return TRAP_FP;
+    case EC_SMC64:
+        return TRAP_SMC;
+    case EC_SYSREG:
+        return TRAP_SYSREG;
+    case EC_INSTRUCTION_ABORT:
+        return TRAP_INSTRUCTION_ABORT;
+    case EC_DATA_ABORT:
+        return TRAP_DATA_ABORT;
+    default:
+        return TRAP_OTHER;
+    }
+}
+
+struct context *trap_fault(struct context *c, uint64_t serror)
+{
+    struct trap t = {.esr = read_sysreg(esr_el2), .far = read_sysreg(far_el2)};
+    t.kind = serror ? TRAP_SERROR : trap_kind(t.esr);
+    if (t.kind == TRAP_DATA_ABORT || t.kind == TRAP_INSTRUCTION_ABORT) {
+        decode_abort(&t);
+    }
+    return fault_handler(c, &t);
+}
+
+void trap_el2_fault(uint64_t esr, uint64_t elr, uint64_t far, uint64_t sp)
+{
+    extern char image_start[];
+    log_error("fault in EL2: ESR_EL2 %llx ELR_EL2 image+%llx FAR_EL2 %llx SP_EL2 %llx",
+              (unsigned long long)esr, (unsigned long long)(elr - (uint64_t)image_start),
+              (unsigned long long)far, (unsigned long long)sp);
+    panic(__FILE__, __LINE__, "EL2 runs without a fault");
+}
+
+/* Arm ARM D1.3.1 (AArch64.TakeException): the vector's offset by where the exception comes from. */
+static uint64_t vector_offset(uint64_t pstate)
+{
+    switch (PSTATE_MODE(pstate)) {
+    case PSTATE_EL1H:
+        return 0x200;
+    case PSTATE_EL1T:
+        return 0x000;
+    default:
+        return 0x400;
+    }
+}
+
+#define VECTOR_SYNC 0x000
+#define VECTOR_IRQ 0x080
+
+static uint64_t exception_state(struct context *c, uint64_t vbar, uint64_t vector)
+{
+    uint64_t interrupted = c->pstate;
+    c->pc = vbar + vector_offset(interrupted) + vector;
+    c->pstate = PSTATE_EL1H | PSTATE_DAIF;
+    return interrupted;
+}
+
+void context_raise_irq(struct context *c, bool running)
+{
+    uint64_t pc = c->pc;
+    if (running) {
+        write_sysreg(elr_el1, pc);
+        write_sysreg(spsr_el1, exception_state(c, read_sysreg(vbar_el1), VECTOR_IRQ));
+    } else {
+        c->elr_el1 = pc;
+        c->spsr_el1 = exception_state(c, c->vbar_el1, VECTOR_IRQ);
+    }
+}
+
+void context_raise_undefined(struct context *c)
+{
+    write_sysreg(elr_el1, c->pc);
+    write_sysreg(esr_el1, ESR_IL);
+    write_sysreg(spsr_el1, exception_state(c, read_sysreg(vbar_el1), VECTOR_SYNC));
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * EL2's own translation (VMSAv8-64, one range from 0, 39 bits, 4 KiB granule; Arm ARM D8).
+ *
+ *      text RX | rodata R | data, bss RW | guard, stack, guard, stack ... | rest of RAM RW
+ *
+ * RAM outside the image is mapped with the largest blocks that fit. The image's own RAM has no
+ * second mapping, so nothing is writable under another address. Devices are added when found.
+ */
+#include "arch/arm64/mmu.h"
+#include "arch/arm64/cpu.h"
+#include "arch/memory.h"
+#include "core/base/string.h"
+
+#define ENTRIES 512
+#define LEVELS 3      /* 1: 1 GiB, 2: 2 MiB, 3: 4 KiB an entry */
+#define TABLE_POOL 24 /* a table for each GiB used and each 2 MiB with page permissions */
+#define VA_BITS 39
+
+#define DESC_VALID 1ull
+#define DESC_TABLE 2ull /* or a page, at the last level */
+#define DESC_RES1 (1ull << 6)
+#define DESC_RO (1ull << 7)
+#define DESC_SH_INNER (3ull << 8)
+#define DESC_AF (1ull << 10)
+#define DESC_XN (1ull << 54)
+#define ATTR_DEVICE (0ull << 2)
+#define ATTR_NORMAL (1ull << 2)
+#define MAIR ((0x04ull << 0) | (0xffull << 8)) /* Device-nGnRE; Normal, write-back */
+
+#define NORMAL (DESC_RES1 | DESC_SH_INNER | DESC_AF | ATTR_NORMAL)
+#define MAP_RX (NORMAL | DESC_RO)
+#define MAP_R (NORMAL | DESC_RO | DESC_XN)
+#define MAP_RW (NORMAL | DESC_XN)
+#define MAP_DEVICE (DESC_RES1 | DESC_AF | DESC_XN | ATTR_DEVICE)
+
+/* TCR_EL2: 39 bits, inner shareable write-back walks, 4 KiB; bits 31 and 23 are RES1. */
+#define TCR (1ull << 31 | 1ull << 23 | 3ull << 12 | 1ull << 10 | 1ull << 8 | (64 - VA_BITS))
+/* VTCR_EL2: 25 bits of IPA from level 2 (16 entries), walks as above; bit 31 is RES1. */
+#define VTCR (1ull << 31 | 3ull << 12 | 1ull << 10 | 1ull << 8 | (64 - 25))
+/* SCTLR_EL2: RES1 bits, MMU, caches, stack alignment, and write implies execute-never. */
+#define SCTLR (0x30c50830ull | 1ull << 19 | 1ull << 12 | 1ull << 3 | 1ull << 2 | 1ull << 0)
+
+extern char image_start[], text_end[], rodata_end[], stacks_start[], image_end[];
+
+static uint64_t tables[TABLE_POOL][ENTRIES] __attribute__((aligned(4096)));
+static unsigned tables_used = 1; /* tables[0] is the root */
+
+static unsigned level_shift(unsigned level)
+{
+    return 39 - 9 * level;
+}
+
+static uint64_t *next_table(uint64_t *entry)
+{
+    if (!(*entry & DESC_VALID)) {
+        if (tables_used == TABLE_POOL) {
+            return NULL;
+        }
+        uint64_t *table = tables[tables_used++];
+        dsb(ishst); /* the table is empty before it is linked: partner is the table walk */
+        *entry = (uint64_t)table | DESC_VALID | DESC_TABLE;
+    }
+    return (uint64_t *)(*entry & 0x0000FFFFFFFFF000ull);
+}
+
+/* The largest level whose block at `va` lies within [va, end). */
+static unsigned block_level(uint64_t va, uint64_t end)
+{
+    for (unsigned level = 1; level < LEVELS; level++) {
+        uint64_t size = 1ull << level_shift(level);
+        if (IS_ALIGNED(va, size) && end - va >= size) {
+            return level;
+        }
+    }
+    return LEVELS;
+}
+
+static bool map_one(uint64_t va, unsigned level, uint64_t attributes)
+{
+    uint64_t *table = tables[0];
+    for (unsigned l = 1; l < level; l++) {
+        table = next_table(&table[va >> level_shift(l) & (ENTRIES - 1)]);
+        if (!table) {
+            return false;
+        }
+    }
+    uint64_t *entry = &table[va >> level_shift(level) & (ENTRIES - 1)];
+    if (!(*entry & DESC_VALID)) { /* a device page may be asked for twice */
+        *entry = va | attributes | DESC_VALID | (level == LEVELS ? DESC_TABLE : 0);
+    }
+    return true;
+}
+
+static bool map(uint64_t start, uint64_t end, uint64_t attributes)
+{
+    start = ALIGN_DOWN(start, PAGE_SIZE);
+    end = ALIGN_UP(end, PAGE_SIZE);
+    while (start < end) {
+        unsigned level = block_level(start, end);
+        if (!map_one(start, level, attributes)) {
+            return false;
+        }
+        start += 1ull << level_shift(level);
+    }
+    return true;
+}
+
+static bool map_image(void)
+{
+    bool ok = map((uint64_t)image_start, (uint64_t)text_end, MAP_RX) &&
+              map((uint64_t)text_end, (uint64_t)rodata_end, MAP_R) &&
+              map((uint64_t)rodata_end, (uint64_t)stacks_start, MAP_RW);
+    for (unsigned i = 0; ok && i < CPUS_MAX; i++) {
+        uint64_t guard = (uint64_t)stacks + i * CPU_STRIDE;
+        ok = map(guard + PAGE_SIZE, guard + CPU_STRIDE, MAP_RW);
+    }
+    return ok;
+}
+
+/* RAM outside the image. */
+static bool map_ram(const struct machine_range *r)
+{
+    uint64_t start = r->base;
+    uint64_t end = r->base + r->bytes;
+    uint64_t hole = (uint64_t)image_start;
+    uint64_t hole_end = (uint64_t)image_end;
+    if (hole >= end || hole_end <= start) {
+        return map(start, end, MAP_RW);
+    }
+    return map(start, MAX(start, hole), MAP_RW) && map(MIN(end, hole_end), end, MAP_RW);
+}
+
+static uint64_t physical_range(void)
+{
+    uint64_t range = read_sysreg(id_aa64mmfr0_el1) & 0xf;
+    return MIN(range, 5ull); /* 48 bits at most without FEAT_LPA */
+}
+
+/* What was written with the MMU off is in memory; lines of it that a boot loader's cache still
+ * holds are stale and must go before they are seen (Arm ARM D7.5.9.1). */
+static void discard_stale_lines(void)
+{
+    uint64_t line = 4ull << (read_sysreg(ctr_el0) >> 16 & 0xf);
+    dsb(sy);
+    for (uint64_t a = (uint64_t)image_start; a < (uint64_t)image_end; a += line) {
+        __asm__ volatile("dc ivac, %0" ::"r"(a) : "memory");
+    }
+    dsb(sy);
+}
+
+static void enable(void)
+{
+    write_sysreg(mair_el2, MAIR);
+    write_sysreg(tcr_el2, TCR | physical_range() << 16);
+    write_sysreg(vtcr_el2, VTCR | physical_range() << 16);
+    write_sysreg(ttbr0_el2, (uint64_t)tables[0]);
+    isb();
+    __asm__ volatile("tlbi alle2\n tlbi alle1\n ic iallu" ::: "memory");
+    dsb(nsh);
+    isb();
+    write_sysreg(sctlr_el2, SCTLR);
+    isb();
+}
+
+bool mmu_start(const struct machine *m)
+{
+    if (!map_image()) {
+        return false;
+    }
+    for (unsigned i = 0; i < m->ram_count; i++) {
+        if (!map_ram(&m->ram[i])) {
+            return false;
+        }
+    }
+    discard_stale_lines();
+    enable();
+    return true;
+}
+
+enum err machine_map_device(uint64_t base, uint64_t bytes)
+{
+    if (bytes == 0 || base + bytes < base || base + bytes > 1ull << VA_BITS) {
+        return ERR_RANGE;
+    }
+    bool ok = map(base, base + bytes, MAP_DEVICE);
+    dsb(ishst); /* entries were invalid before: nothing to break, only to be seen */
+    isb();
+    return ok ? OK : ERR_NO_MEMORY;
+}

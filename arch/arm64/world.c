@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The world switch: EL1's registers from one VM to another, FP/SIMD when it is first used.
+ *
+ * A VM without translation of its own cannot write the translation registers (HCR_EL2.TVM), so
+ * they hold EL2's constants and are not switched for it.
+ */
+#include "arch/arm64/cpu.h"
+#include "arch/context.h"
+#include "core/base/log.h"
+#include "core/base/string.h"
+
+static void load_mmu(const struct context_extra *e)
+{
+    write_sysreg(ttbr0_el1, e->ttbr0_el1);
+    write_sysreg(ttbr1_el1, e->ttbr1_el1);
+    write_sysreg(tcr_el1, e->tcr_el1);
+    write_sysreg(mair_el1, e->mair_el1);
+    write_sysreg(amair_el1, e->amair_el1);
+    write_sysreg(contextidr_el1, e->contextidr_el1);
+    write_sysreg(sctlr_el1, e->sctlr_el1);
+    write_sysreg(hcr_el2, HCR_GUEST_MMU);
+}
+
+static void save_mmu(struct context_extra *e)
+{
+    e->ttbr0_el1 = read_sysreg(ttbr0_el1);
+    e->ttbr1_el1 = read_sysreg(ttbr1_el1);
+    e->tcr_el1 = read_sysreg(tcr_el1);
+    e->mair_el1 = read_sysreg(mair_el1);
+    e->amair_el1 = read_sysreg(amair_el1);
+    e->contextidr_el1 = read_sysreg(contextidr_el1);
+    e->sctlr_el1 = read_sysreg(sctlr_el1);
+    write_sysreg(sctlr_el1, SCTLR_EL1_INIT);
+    write_sysreg(hcr_el2, HCR_GUEST_FLAT);
+}
+
+static void save_system(struct context *c)
+{
+    c->sp_el0 = read_sysreg(sp_el0);
+    c->sp_el1 = read_sysreg(sp_el1);
+    c->elr_el1 = read_sysreg(elr_el1);
+    c->spsr_el1 = read_sysreg(spsr_el1);
+    c->esr_el1 = read_sysreg(esr_el1);
+    c->far_el1 = read_sysreg(far_el1);
+    c->vbar_el1 = read_sysreg(vbar_el1);
+    c->tpidr_el1 = read_sysreg(tpidr_el1);
+    c->tpidr_el0 = read_sysreg(tpidr_el0);
+    c->tpidrro_el0 = read_sysreg(tpidrro_el0);
+    c->par_el1 = read_sysreg(par_el1);
+    c->afsr0_el1 = read_sysreg(afsr0_el1);
+    c->cpacr_el1 = (uint32_t)read_sysreg(cpacr_el1);
+    c->cntkctl_el1 = (uint32_t)read_sysreg(cntkctl_el1);
+    c->cntv_ctl = (uint32_t)read_sysreg(cntv_ctl_el0);
+    if (c->cntv_ctl & TIMER_ENABLE) {
+        c->cntv_cval = read_sysreg(cntv_cval_el0);
+        write_sysreg(cntv_ctl_el0, 0);
+    }
+    if (unlikely(c->own_mmu)) {
+        save_mmu(c->extra);
+    }
+}
+
+static void load_system(const struct context *c)
+{
+    write_sysreg(sp_el0, c->sp_el0);
+    write_sysreg(sp_el1, c->sp_el1);
+    write_sysreg(elr_el1, c->elr_el1);
+    write_sysreg(spsr_el1, c->spsr_el1);
+    write_sysreg(esr_el1, c->esr_el1);
+    write_sysreg(far_el1, c->far_el1);
+    write_sysreg(vbar_el1, c->vbar_el1);
+    write_sysreg(tpidr_el1, c->tpidr_el1);
+    write_sysreg(tpidr_el0, c->tpidr_el0);
+    write_sysreg(tpidrro_el0, c->tpidrro_el0);
+    write_sysreg(par_el1, c->par_el1);
+    write_sysreg(afsr0_el1, c->afsr0_el1);
+    write_sysreg(cpacr_el1, c->cpacr_el1);
+    write_sysreg(cntkctl_el1, c->cntkctl_el1);
+    write_sysreg(cntvoff_el2, c->cntvoff);
+    write_sysreg(cntv_cval_el0, c->cntv_cval);
+    if (c->cntv_ctl & TIMER_ENABLE) {
+        isb(); /* the offset before the timer that counts with it */
+        write_sysreg(cntv_ctl_el0, c->cntv_ctl);
+    }
+    write_sysreg(vttbr_el2, c->vttbr);
+    if (unlikely(c->own_mmu)) {
+        load_mmu(c->extra);
+    }
+}
+
+/* Traps FP/SIMD unless its registers hold those of `c`. The exception return to the guest is the
+ * context synchronisation that CPTR_EL2 needs. */
+static void fp_guard(struct cpu *cpu, const struct context *c)
+{
+    bool open = cpu->fp_owner == c;
+    if (open != cpu->fp_open) {
+        cpu->fp_open = open;
+        write_sysreg(cptr_el2, open ? CPTR_BASE : CPTR_BASE | CPTR_TFP);
+    }
+}
+
+void world_switch(struct context *to)
+{
+    struct cpu *cpu = cpu_this();
+    if (cpu->loaded) {
+        save_system(cpu->loaded);
+    }
+    cpu->loaded = to;
+    load_system(to);
+    fp_guard(cpu, to);
+}
+
+static void fp_open(struct cpu *cpu)
+{
+    cpu->fp_open = true;
+    write_sysreg(cptr_el2, CPTR_BASE);
+    isb(); /* before EL2 itself touches the registers */
+}
+
+static void fp_write_back(struct cpu *cpu)
+{
+    fp_save(cpu->fp_owner->extra);
+    cpu->fp_owner->extra->fp_valid = true;
+    cpu->fp_owner = NULL;
+}
+
+void context_take_fp(struct context *c)
+{
+    struct cpu *cpu = cpu_this();
+    fp_open(cpu);
+    if (cpu->fp_owner && cpu->fp_owner != c) {
+        fp_write_back(cpu);
+    }
+    fp_load(c->extra); /* zeroes at first */
+    cpu->fp_owner = c;
+}
+
+void context_retire(struct context *c, bool save)
+{
+    struct cpu *cpu = cpu_this();
+    if (cpu->fp_owner == c) {
+        if (save) {
+            fp_open(cpu);
+            fp_write_back(cpu);
+        }
+        cpu->fp_owner = NULL;
+    }
+    if (cpu->loaded == c) {
+        save_system(c);
+        cpu->loaded = NULL;
+    }
+    fp_guard(cpu, cpu->loaded);
+}
+
+void context_init(struct context *c, uint64_t pc, uint64_t sp, uint64_t arg, bool own_mmu,
+                  struct context_extra *extra)
+{
+    memset(c, 0, sizeof(*c));
+    c->pc = pc;
+    c->sp_el1 = sp;
+    c->x[0] = arg;
+    c->pstate = PSTATE_EL1H | PSTATE_DAIF;
+    c->cpacr_el1 = 3u << 20; /* the guest's own FP trap is open; EL2's decides */
+    c->own_mmu = own_mmu;
+    c->extra = extra;
+    if (own_mmu) {
+        extra->sctlr_el1 = SCTLR_EL1_INIT;
+    }
+}
+
+void context_clone(struct context *to, const struct context *from, struct context_extra *extra)
+{
+    *to = *from;
+    to->extra = extra;
+    if (extra) {
+        *extra = *from->extra;
+    }
+}
+
+void context_mask_vtimer(void)
+{
+    write_sysreg(cntv_ctl_el0, read_sysreg(cntv_ctl_el0) | TIMER_IMASK);
+    isb(); /* the line is down before the interrupt controller is told that it was handled */
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The machine that is a process: what tests set and inspect of it.
+ *
+ * It is stricter than a real one where that finds mistakes: memory that was never written holds a
+ * pattern, an address outside RAM ends the process, and a table entry that is changed without
+ * break-before-make does too.
+ */
+#ifndef ARCH_HOST_HOST_H
+#define ARCH_HOST_HOST_H
+
+#include "core/base/types.h"
+
+#define HOST_RAM_BASE 0x40000000ull
+#define HOST_RAM_PATTERN 0xA5
+
+/* A fresh RAM of `bytes` (whole pages) at HOST_RAM_BASE, and all counts at 0. The RAM before it,
+ * if any, is gone. Without this call there are 64 MiB. */
+void host_memory_init(size_t bytes);
+size_t host_memory_bytes(void);
+
+/* How often what was called. */
+struct host_counts {
+    unsigned page_zeros;
+    unsigned page_copies;
+    unsigned icache_syncs;
+    unsigned dcache_cleans; /* calls */
+    uint64_t dcache_clean_bytes;
+    unsigned publishes;
+    unsigned breaks;
+    unsigned flushes;
+    unsigned vmids;
+    unsigned waits;
+    unsigned arms;
+};
+
+extern struct host_counts host_counts;
+
+/* The CPU that the calling thread plays, 0 at first. */
+void host_cpu_set(unsigned index);
+
+/* Physical counter, in ticks of 62.5 MHz; stands still unless it is told to move. */
+void host_time_set(uint64_t ticks);
+void host_time_advance(uint64_t ticks);
+
+/* What timer_arm was told last on the calling thread's CPU, TICKS_NEVER at first. */
+uint64_t host_timer_deadline(void);
+
+#endif

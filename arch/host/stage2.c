@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Stage-2 maintenance of the process that plays a machine: counted, and checked for
+ * break-before-make (Arm ARM D8.14.1).
+ */
+#include "arch/stage2.h"
+#include "arch/cpu.h"
+#include "arch/host/host.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define VMIDS 256
+
+static uint64_t generation[CPUS_MAX];
+static uint16_t next_id[CPUS_MAX];
+
+void vmid_validate(struct vmid *v)
+{
+    unsigned cpu = cpu_index();
+    host_counts.vmids++;
+    if (v->generation != 0 && v->generation == generation[cpu]) {
+        return;
+    }
+    if (generation[cpu] == 0 || next_id[cpu] == VMIDS) {
+        generation[cpu]++;
+        next_id[cpu] = 1;
+    }
+    v->generation = generation[cpu];
+    v->id = next_id[cpu]++;
+}
+
+/* What a valid entry may gain without having been invalid: permission, and software's bits. */
+static bool gains_only(pte_t old, pte_t pte)
+{
+    pte_t ignored = PTE_SW_COW | PTE_SW_SHARED | (old & PTE_TABLE ? 0xFFCull & ~PTE_NORMAL : 0);
+    pte_t gain = PTE_S2AP_W;
+    bool loses = (old & gain & ~pte) || (pte & PTE_XN & ~old);
+    return !loses && ((old ^ pte) & ~(ignored | gain | PTE_XN)) == 0;
+}
+
+void stage2_publish(pte_t *entry, pte_t pte)
+{
+    if (pte_is_valid(*entry) && !gains_only(*entry, pte)) {
+        fprintf(stderr, "host: no break before make: 0x%llx to 0x%llx\n",
+                (unsigned long long)*entry, (unsigned long long)pte);
+        abort();
+    }
+    __atomic_store_n(entry, pte, __ATOMIC_RELEASE);
+    host_counts.publishes++;
+}
+
+void stage2_break(pte_t *entry, ipa_t ipa, const struct vmid *v)
+{
+    (void)ipa;
+    (void)v;
+    __atomic_store_n(entry, 0, __ATOMIC_RELEASE);
+    host_counts.breaks++;
+}
+
+void stage2_flush(const struct vmid *v)
+{
+    (void)v;
+    host_counts.flushes++;
+}
