@@ -11,9 +11,9 @@ CHECK_GUEST_CFLAGS = -std=gnu11 -ffreestanding $(EL2_MACHINE) $(WARNINGS) -I. -I
 	-isystem guests/rt/libc $(LWIP_CFLAGS) -Iguests/httpd
 CHECK_HOST_CFLAGS := -std=gnu11 $(WARNINGS) $(HOST_INCLUDE) -DDEBUG
 
+GUEST_C := $(sort $(wildcard guests/*/*.c guests/rt/libc/*.c tests/guests/*/*.c))
 CHECK_EL2 := $(EL2_C:%.c=build/check/el2/%.ok)
 CHECK_HOST := $(patsubst %.c,build/check/host/%.ok,$(sort $(wildcard arch/host/*.c)))
-GUEST_C := $(sort $(wildcard guests/*/*.c guests/rt/libc/*.c tests/guests/*/*.c))
 CHECK_GUESTS := $(patsubst %.c,build/check/guest/%.ok,$(GUEST_C))
 
 CPPCHECK := cppcheck --quiet --std=c11 --platform=unix64 --error-exitcode=1 --inline-suppr \

@@ -20,8 +20,8 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wundef -Wvla -Wmissing-prototypes -W
 # What clang needs as well to read the sources as gcc does.
 EL2_MACHINE := -march=armv8-a -mgeneral-regs-only -mstrict-align -mno-outline-atomics
 EL2_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fpie -fvisibility=hidden $(EL2_MACHINE) \
-	-ffixed-x18 -fno-stack-protector -fno-common -fno-asynchronous-unwind-tables -fno-strict-aliasing \
-	-ffunction-sections -fdata-sections
+	-fno-stack-protector -fno-common -fno-asynchronous-unwind-tables -fno-strict-aliasing \
+	-ffixed-x18 -ffunction-sections -fdata-sections
 EL2_INCLUDE := -I. -isystem core/base/libc -isystem build/libfdt/include
 EL2_LDFLAGS := -static-pie -nostdlib -Wl,--no-dynamic-linker -Wl,--gc-sections \
 	-Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--build-id=none -Wl,-T,$(EL2_LD)

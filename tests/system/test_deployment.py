@@ -57,7 +57,7 @@ def wrong_nodes():
 
 @pytest.fixture(scope="module", name="machine")
 def machine_fixture():
-    with Machine(source("".join(wrong_nodes()) + GOOD), allow_missing=True) as machine:
+    with Machine(source(GOOD + "".join(wrong_nodes())), allow_missing=True) as machine:
         machine.wait_until_serving()
         yield machine
 
