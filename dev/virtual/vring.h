@@ -22,24 +22,35 @@ struct vring {
     uint16_t reserved;
 };
 
-/* Checks and sets a ring up. ERR_INVALID: size no power of two or alignment; ERR_RANGE: outside
- * memory. Indices start at 0; size 0 takes the ring away. */
+/* Checks and sets a ring up. ERR_INVALID: size no power of two, above TOKLAT_QUEUE_SIZE_MAX, or
+ * alignment; ERR_RANGE: outside memory. Indices start at 0; size 0 takes the ring away. A refused
+ * ring leaves `r` as it was. */
 enum err vring_setup(struct vring *r, const struct space *s, uint64_t size, ipa_t desc, ipa_t avail,
                      ipa_t used) MUST_USE;
+
+/*
+ * Errors of all that follow: ERR_INVALID: the ring is broken (an index, a descriptor, a flag, or
+ * an address that the guest does not have; nothing is taken); ERR_NO_MEMORY: a page of the guest
+ * has no frame and none is free (nothing is taken, may be repeated).
+ */
 
 /* Entries that the driver made available and the device has not taken, at most `size`; an index
  * that runs ahead by more than `size` is ERR_INVALID. */
 enum err vring_available(const struct vring *r, struct space *s, uint16_t *count) MUST_USE;
 
-/* Takes the next chain and copies its device-readable bytes to `buf`: at most `max`, more is
- * ERR_RANGE. `*head` and `*n` say what was taken. ERR_NOT_FOUND: nothing is available. */
+/* Takes the next chain, all of it device-readable, and copies it to `buf`. `*head` and `*n` say
+ * what was taken. ERR_RANGE: it holds more than `max` bytes; it is taken and must be returned all
+ * the same. ERR_NOT_FOUND: nothing is available. */
 enum err vring_pop_read(struct vring *r, struct space *s, void *buf, size_t max, uint16_t *head,
                         size_t *n) MUST_USE;
 
-/* Takes the next chain and copies `n` bytes to its device-writable buffers; ERR_RANGE: it is too
- * small (the chain is taken and must be returned all the same); ERR_NOT_FOUND: none available. */
-enum err vring_pop_write(struct vring *r, struct space *s, const void *buf, size_t n,
-                         uint16_t *head) MUST_USE;
+/* Takes the next chain, device-writable, and copies `header` and then `body` into it. ERR_RANGE:
+ * it is too small; it is taken and must be returned all the same. ERR_NOT_FOUND: none available. */
+enum err vring_pop_write(struct vring *r, struct space *s, const void *header, size_t header_bytes,
+                         const void *body, size_t body_bytes, uint16_t *head) MUST_USE;
+
+/* Puts the chain back that was taken last, as when it cannot be returned for want of a frame. */
+void vring_unpop(struct vring *r);
 
 /* Returns a chain with `len` bytes written. Visible to the driver at once. */
 enum err vring_push(struct vring *r, struct space *s, uint16_t head, uint32_t len) MUST_USE;

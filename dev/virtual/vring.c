@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Split virtqueue, device side.
+ *
+ *      avail: flags idx ring[size]      written by the driver, read here
+ *      desc:  size x (addr len flags next)     likewise
+ *      used:  flags idx ring[size]      written here
+ *
+ * Invariants: every word of the guest is read once, checked, and then used as read; no pointer
+ * into the guest is kept across an access that could change its space; a call ends after at most
+ * `size` descriptors. The driver runs on the CPU that runs this code, never at the same time, so
+ * program order is all the order that its barriers need as partner; the atomic accesses to the
+ * indices keep the compiler to it.
+ */
+#include "dev/virtual/vring.h"
+
+#include "abi/hypercall.h"
+#include "core/base/string.h"
+
+/* Offsets in the parts (struct virtq_avail, struct virtq_used). */
+#define AVAIL_FLAGS 0u
+#define AVAIL_IDX 2u
+#define AVAIL_RING(i) (4u + 2u * (i))
+#define USED_IDX 2u
+#define USED_RING(i) (4u + 8u * (i))
+
+/* Walks the buffers of one chain. */
+struct chain {
+    const struct vring *ring;
+    struct space *space;
+    uint8_t *here; /* EL2's pointer to the next bytes, `here_bytes` of them */
+    size_t here_bytes;
+    uint64_t addr; /* the guest's address of what follows in this buffer, `left` bytes */
+    uint32_t left;
+    bool more; /* the chain goes on at descriptor `next` */
+    uint16_t next;
+    uint16_t followed;
+    uint16_t direction; /* VIRTQ_DESC_F_WRITE when the device is to write, else 0 */
+};
+
+static bool inside(const struct space *s, ipa_t at, uint64_t bytes)
+{
+    uint64_t end = (uint64_t)s->layout->pages << PAGE_SHIFT;
+    return at.v < end && bytes <= end - at.v;
+}
+
+enum err vring_setup(struct vring *r, const struct space *s, uint64_t size, ipa_t desc, ipa_t avail,
+                     ipa_t used)
+{
+    if (size == 0) {
+        *r = (struct vring){0};
+        return OK;
+    }
+    if (size > TOKLAT_QUEUE_SIZE_MAX || (size & (size - 1)) != 0) {
+        return ERR_INVALID;
+    }
+    if (!IS_ALIGNED(desc.v, VIRTQ_DESC_ALIGN) || !IS_ALIGNED(avail.v, VIRTQ_AVAIL_ALIGN) ||
+        !IS_ALIGNED(used.v, VIRTQ_USED_ALIGN)) {
+        return ERR_INVALID;
+    }
+    if (!inside(s, desc, VIRTQ_DESC_BYTES(size)) || !inside(s, avail, VIRTQ_AVAIL_BYTES(size)) ||
+        !inside(s, used, VIRTQ_USED_BYTES(size))) {
+        return ERR_RANGE;
+    }
+    *r = (struct vring){.desc = desc, .avail = avail, .used = used, .size = (uint16_t)size};
+    return OK;
+}
+
+/* Out of memory is nobody's fault; any other refusal means that the driver named a place that it
+ * does not have, which leaves ERR_RANGE to say that a chain is too small or too large. */
+static enum err blame(enum err e)
+{
+    return e == OK || e == ERR_NO_MEMORY ? e : ERR_INVALID;
+}
+
+static enum err resolve(struct space *s, uint64_t at, enum access access, uint8_t **out)
+{
+    void *p = NULL;
+    enum err e = space_resolve(s, IPA(at), access, &p);
+    *out = p;
+    return blame(e);
+}
+
+/* The pointer to `base + offset` when `p` points to `base`: no translation in the same page. What
+ * lies there must not cross a page. */
+static enum err resolve_near(struct space *s, ipa_t base, uint8_t *p, uint32_t offset,
+                             enum access access, uint8_t **out)
+{
+    if ((base.v & PAGE_MASK) + offset < PAGE_SIZE) {
+        *out = p + offset;
+        return OK;
+    }
+    return resolve(s, base.v + offset, access, out);
+}
+
+static uint16_t load16(const uint8_t *p)
+{
+    return __atomic_load_n((const uint16_t *)(const void *)p, __ATOMIC_ACQUIRE);
+}
+
+/* Entries between `idx`, which the driver wrote, and what was taken. */
+static enum err pending(const struct vring *r, uint16_t idx, uint16_t *count)
+{
+    *count = (uint16_t)(idx - r->next_avail);
+    return *count <= r->size ? OK : ERR_INVALID;
+}
+
+/* The index of the available ring, and the pointer to where the ring begins. */
+static enum err read_avail_idx(const struct vring *r, struct space *s, uint8_t **base,
+                               uint16_t *idx)
+{
+    uint8_t *p;
+    enum err e = resolve(s, r->avail.v, ACCESS_READ, base);
+    if (e == OK) {
+        e = resolve_near(s, r->avail, *base, AVAIL_IDX, ACCESS_READ, &p);
+    }
+    if (e == OK) {
+        *idx = load16(p);
+    }
+    return e;
+}
+
+enum err vring_available(const struct vring *r, struct space *s, uint16_t *count)
+{
+    uint8_t *base;
+    uint16_t idx = 0;
+    *count = 0;
+    if (r->size == 0) {
+        return OK;
+    }
+    enum err e = read_avail_idx(r, s, &base, &idx);
+    return e == OK ? pending(r, idx, count) : e;
+}
+
+/* The head of the next chain; it is not taken yet. */
+static enum err peek(const struct vring *r, struct space *s, uint16_t *head)
+{
+    uint8_t *base, *p;
+    uint16_t idx = 0, count;
+    if (r->size == 0) {
+        return ERR_NOT_FOUND;
+    }
+    enum err e = read_avail_idx(r, s, &base, &idx);
+    if (e == OK) {
+        e = pending(r, idx, &count);
+    }
+    if (e == OK && count == 0) {
+        return ERR_NOT_FOUND;
+    }
+    if (e == OK) {
+        uint32_t slot = r->next_avail & (r->size - 1u);
+        e = resolve_near(s, r->avail, base, AVAIL_RING(slot), ACCESS_READ, &p);
+    }
+    if (e == OK) {
+        *head = load16(p);
+        e = *head < r->size ? OK : ERR_INVALID;
+    }
+    return e;
+}
+
+/* Reads the descriptor that follows in the chain. */
+static enum err follow(struct chain *c)
+{
+    uint8_t *p;
+    if (c->next >= c->ring->size || c->followed == c->ring->size) {
+        return ERR_INVALID;
+    }
+    enum err e =
+        resolve(c->space, c->ring->desc.v + VIRTQ_DESC_BYTES((uint32_t)c->next), ACCESS_READ, &p);
+    if (e != OK) {
+        return e;
+    }
+    struct virtq_desc d = *(const volatile struct virtq_desc *)(void *)p;
+    if (d.flags & VIRTQ_DESC_F_INDIRECT || (d.flags & VIRTQ_DESC_F_WRITE) != c->direction) {
+        return ERR_INVALID;
+    }
+    c->addr = d.addr;
+    c->left = d.len;
+    c->more = d.flags & VIRTQ_DESC_F_NEXT;
+    c->next = d.next;
+    c->followed++;
+    return OK;
+}
+
+/* Makes `here` point to the next bytes of the chain. ERR_NOT_FOUND: it has ended. */
+static enum err advance(struct chain *c)
+{
+    while (c->left == 0) {
+        if (!c->more) {
+            return ERR_NOT_FOUND;
+        }
+        enum err e = follow(c);
+        if (e != OK) {
+            return e;
+        }
+    }
+    enum err e = resolve(c->space, c->addr, c->direction ? ACCESS_WRITE : ACCESS_READ, &c->here);
+    if (e != OK) {
+        return e;
+    }
+    uint64_t to_page_end = PAGE_SIZE - (c->addr & PAGE_MASK);
+    c->here_bytes = MIN(c->left, to_page_end);
+    c->addr += c->here_bytes;
+    c->left -= (uint32_t)c->here_bytes;
+    return OK;
+}
+
+static struct chain chain_of(const struct vring *r, struct space *s, uint16_t head,
+                             uint16_t direction)
+{
+    return (struct chain){
+        .ring = r, .space = s, .more = true, .next = head, .direction = direction};
+}
+
+enum err vring_pop_read(struct vring *r, struct space *s, void *buf, size_t max, uint16_t *head,
+                        size_t *n)
+{
+    *n = 0;
+    enum err e = peek(r, s, head);
+    if (e != OK) {
+        return e;
+    }
+    struct chain c = chain_of(r, s, *head, 0);
+    while ((e = advance(&c)) == OK) {
+        if (c.here_bytes > max - *n) {
+            e = ERR_RANGE;
+            break;
+        }
+        memcpy((uint8_t *)buf + *n, c.here, c.here_bytes);
+        *n += c.here_bytes;
+    }
+    if (e == ERR_NOT_FOUND) { /* the chain's end, as it should be */
+        e = OK;
+    }
+    if (e == OK || e == ERR_RANGE) {
+        r->next_avail++;
+    }
+    return e;
+}
+
+/* Copies `n` bytes into the chain. ERR_NOT_FOUND: it ended before. */
+static enum err fill(struct chain *c, const void *src, size_t n)
+{
+    const uint8_t *from = src;
+    while (n > 0) {
+        enum err e = c->here_bytes ? OK : advance(c);
+        if (e != OK) {
+            return e;
+        }
+        size_t part = MIN(n, c->here_bytes);
+        memcpy(c->here, from, part);
+        c->here += part;
+        c->here_bytes -= part;
+        from += part;
+        n -= part;
+    }
+    return OK;
+}
+
+enum err vring_pop_write(struct vring *r, struct space *s, const void *header, size_t header_bytes,
+                         const void *body, size_t body_bytes, uint16_t *head)
+{
+    enum err e = peek(r, s, head);
+    if (e != OK) {
+        return e;
+    }
+    struct chain c = chain_of(r, s, *head, VIRTQ_DESC_F_WRITE);
+    e = fill(&c, header, header_bytes);
+    if (e == OK) {
+        e = fill(&c, body, body_bytes);
+    }
+    if (e == ERR_NOT_FOUND) {
+        e = ERR_RANGE;
+    }
+    if (e == OK || e == ERR_RANGE) {
+        r->next_avail++;
+    }
+    return e;
+}
+
+void vring_unpop(struct vring *r)
+{
+    r->next_avail--;
+}
+
+/* Writes a used entry of 8 bytes on a boundary of 4; `*p` points to it unless it crosses a page. */
+static enum err write_elem(struct space *s, uint64_t at, struct virtq_used_elem elem, uint8_t **p)
+{
+    if ((at & PAGE_MASK) + sizeof(elem) > PAGE_SIZE) {
+        *p = NULL;
+        return blame(guest_write(s, IPA(at), &elem, sizeof(elem)));
+    }
+    enum err e = resolve(s, at, ACCESS_WRITE, p);
+    if (e == OK) {
+        *(struct virtq_used_elem *)(void *)*p = elem;
+    }
+    return e;
+}
+
+enum err vring_push(struct vring *r, struct space *s, uint16_t head, uint32_t len)
+{
+    uint8_t *p;
+    struct virtq_used_elem elem = {.id = head, .len = len};
+    uint64_t at = r->used.v + USED_RING(r->next_used & (r->size - 1u));
+    uint64_t idx_at = r->used.v + USED_IDX;
+
+    enum err e = write_elem(s, at, elem, &p);
+    if (e == OK && p && at >> PAGE_SHIFT == idx_at >> PAGE_SHIFT) {
+        p -= at - idx_at;
+    } else if (e == OK) {
+        e = resolve(s, idx_at, ACCESS_WRITE, &p);
+    }
+    if (e != OK) {
+        return e;
+    }
+    r->next_used++;
+    /* The entry is there before the index that shows it; partner: the driver's virtq_barrier. */
+    __atomic_store_n((uint16_t *)(void *)p, r->next_used, __ATOMIC_RELEASE);
+    return OK;
+}
+
+bool vring_wants_event(const struct vring *r, struct space *s)
+{
+    uint8_t *p;
+    if (r->size == 0 || resolve(s, r->avail.v + AVAIL_FLAGS, ACCESS_READ, &p) != OK) {
+        return true;
+    }
+    return !(load16(p) & VIRTQ_AVAIL_F_NO_INTERRUPT);
+}
