@@ -87,7 +87,7 @@ test: all $(UNIT_TESTS) $(FUZZ_TESTS)
 	@tools/test-all --system $(UNIT_TESTS) $(FUZZ_TESTS)
 
 clean:
-	$(Q)rm -rf build
+	$(Q)[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name sources -exec rm -rf {} +
 
 help:
 	@tools/help
