@@ -59,6 +59,10 @@ void frame_ref(pa_t pa);
 bool frame_unref(pa_t pa);
 uint32_t frame_refs(pa_t pa);
 
+/* One fewer reference, unless there is only the caller's: then nothing is done and the answer is
+ * false. For frames that hold references of their own, which must go before the last one. */
+bool frame_unref_unless_last(pa_t pa) MUST_USE;
+
 enum frame_kind frame_kind(pa_t pa);
 uint32_t frame_owner(pa_t pa);
 

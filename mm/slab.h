@@ -15,7 +15,7 @@
 
 struct slab {
     struct lock lock;
-    struct list partial; /* first free object of each frame that has one and is not empty */
+    struct list partial; /* the free objects of the frames held */
     uint32_t object_bytes;
     enum frame_kind kind;
     uint64_t live;   /* objects handed out */
