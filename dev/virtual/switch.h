@@ -5,12 +5,15 @@
  * VM n has MAC 02:54:4b + n in 24 bits and IPv4 address base + n, so forwarding is an index at any
  * scale and there is no table to learn or to overflow. The switch
  *   - answers ARP for every VM that exists and for its own address, so broadcasts wake nobody;
- *   - refuses what a VM sends under another's MAC or IPv4 address;
+ *   - refuses what a VM sends under another's MAC or IPv4 address, and what comes from outside
+ *     under the IPv4 address of a VM or its own;
  *   - forwards frames that come from the uplink for its own MAC by IPv4 destination, so that one
  *     route outside reaches every VM;
- *   - learns the MAC of outside addresses from what the uplink's ARP says: a VM's ARP request for
- *     an outside address goes out as it is, and answers come back by MAC.
- * Only IPv4 and ARP pass; everything else is dropped and counted.
+ *   - lets the outside speak for itself: a VM's ARP request for an address that is no VM's goes out
+ *     as it is, and the answer comes back by MAC;
+ *   - answers pings to its own address.
+ * Only unicast IPv4 and ARP pass; everything else is dropped and counted. Forwarding is not
+ * routing: TTLs stay as they are.
  */
 #ifndef DEV_VIRTUAL_SWITCH_H
 #define DEV_VIRTUAL_SWITCH_H
@@ -19,9 +22,11 @@
 #include "dev/virtual/nic.h"
 
 #define SWITCH_VMS_MAX 0xFFFFFEu /* 24 bits of MAC, without 0 and the switch's own */
+#define SWITCH_NUMBER 0xFFFFFFu  /* the switch's own, for switch_mac() */
 
 struct switch_ops {
-    /* Whether VM `n` exists (it need not be resident) and how far it may talk. */
+    /* Whether VM `n`, 1 to SWITCH_VMS_MAX, exists (it need not be resident) and how far it may
+     * talk. */
     bool (*exists)(uint32_t n, enum nic_reach *reach);
     /* Hands a frame to VM `n`, which exists. `frame` is the caller's; copy it. */
     void (*deliver)(uint32_t n, const uint8_t *frame, size_t bytes);
@@ -39,7 +44,8 @@ struct switch_config {
 
 struct switch_counters {
     uint64_t vm_to_vm, vm_to_uplink, uplink_to_vm;
-    uint64_t arp_answered;
+    uint64_t arp_answered, echo_answered;
+    uint64_t announced; /* gratuitous ARP of a VM: taken, told to nobody */
     uint64_t dropped_spoofed, dropped_reach, dropped_unknown, dropped_malformed;
 };
 
