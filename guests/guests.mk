@@ -13,21 +13,22 @@ GUEST_CC ?= $(CROSS)gcc
 
 guests: # the default goal when this file is used alone
 
-LWIP_VERSION := 2.1.3*
-LWIP := $(BUILD)/guests/lwip
+LWIP_VERSION := 2.1.3
+LWIP := $(BUILD)/guests/lwip-$(LWIP_VERSION)
 LWIP_STAMP := $(LWIP)/.source
 
 GUEST_CFLAGS := -std=gnu11 -Os -g -ffreestanding -fbuiltin -march=armv8-a -mgeneral-regs-only \
     -mstrict-align -mno-outline-atomics -fno-pie -fno-stack-protector -fno-common \
     -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
-    -I. -isystem guests/rt/libc
+    -I. -nostdinc -isystem guests/rt/libc
+GUEST_INCLUDE = -isystem $(shell $(GUEST_CC) -print-file-name=include)
 GUEST_WARNINGS := -Wall -Wextra -Werror -Wshadow -Wundef -Wvla -Wmissing-prototypes -Wconversion
 GUEST_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--gc-sections \
-    -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments \
+    -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack \
     -Wl,-T,guests/rt/guest.ld
 
 # The runtime without and with the network.
-RT_SOURCES := $(addprefix guests/rt/,start.S start.c console.c events.c heap.c random.c time.c \
+RT_SOURCES := $(addprefix guests/rt/,start.S start.c console.c events.c heap.c http.c random.c time.c \
     libc/memory.S libc/string.c libc/format.c)
 RT_NET_SOURCES := $(addprefix guests/rt/,net.c nic.c timers.c checksum.c)
 
@@ -38,43 +39,44 @@ LWIP_NET_FILES := $(addprefix core/,def.c inet_chksum.c init.c ip.c mem.c memp.c
 LWIP_HTTPD_FILES := apps/http/httpd.c apps/http/fs.c
 LWIP_CFLAGS := -isystem $(LWIP)/src/include -Iguests/rt/lwip
 
-$(LWIP_STAMP): guests/guests.mk
-	FETCH_CACHE=$(BUILD)/sources tools/fetch-source 'lwip=$(LWIP_VERSION)' $(LWIP)
+$(LWIP_STAMP): tools/fetch-source | packages
+	$(call say,FETCH,lwip) FETCH_CACHE=$(BUILD)/sources tools/fetch-source 'lwip=$(LWIP_VERSION)*' $(LWIP)
 
 # guest NAME FEATURES: every guest has objects of its own, because lwIP's options differ.
 define guest
 guest_$(1)_dir := $(BUILD)/guests/obj/$(1)
-guest_$(1)_own := $$(RT_SOURCES) $$(wildcard guests/$(1)/*.c guests/$(1)/*.S) \
+guest_$(1)_own := $$(RT_SOURCES) $$(sort $$(wildcard guests/$(1)/*.c guests/$(1)/*.S)) \
     $$(if $$(filter net,$(2)),$$(RT_NET_SOURCES))
 guest_$(1)_lwip := $$(if $$(filter net,$(2)),$$(LWIP_NET_FILES)) \
     $$(if $$(filter httpd,$(2)),$$(LWIP_HTTPD_FILES))
-guest_$(1)_own_objects := $$(addprefix $$(guest_$(1)_dir)/,$$(addsuffix .o,$$(guest_$(1)_own)))
-guest_$(1)_objects := $$(guest_$(1)_own_objects) \
-    $$(addprefix $$(guest_$(1)_dir)/lwip/,$$(addsuffix .o,$$(guest_$(1)_lwip)))
+guest_$(1)_own_objects := $$(guest_$(1)_own:%=$$(guest_$(1)_dir)/%.o)
+guest_$(1)_lwip_objects := $$(guest_$(1)_lwip:%=$$(guest_$(1)_dir)/lwip/%.o)
+guest_$(1)_objects := $$(guest_$(1)_own_objects) $$(guest_$(1)_lwip_objects)
+guest_$(1)_cflags := $$(if $$(filter net,$(2)),-Iguests/$(1) $$(LWIP_CFLAGS))
 
-$$(guest_$(1)_own_objects): $$(guest_$(1)_dir)/%.o: % guests/guests.mk \
-    $$(if $$(filter net,$(2)),| $$(LWIP_STAMP))
+$$(guest_$(1)_own_objects): $$(guest_$(1)_dir)/%.o: % guests/guests.mk | \
+    packages $$(if $$(filter net,$(2)),$$(LWIP_STAMP))
 	@mkdir -p $$(@D)
-	$$(GUEST_CC) $$(GUEST_CFLAGS) $$(GUEST_WARNINGS) $$(if $$(filter net,$(2)),-Iguests/$(1) \
-	    $$(LWIP_CFLAGS)) -MMD -MP -c $$< -o $$@
+	$$(call say,CC,$$<) $$(GUEST_CC) $$(GUEST_CFLAGS) $$(GUEST_INCLUDE) $$(GUEST_WARNINGS) \
+	    $$(guest_$(1)_cflags) -MD -MP -c $$< -o $$@
 
 # Third-party code is compiled as it is: its warnings are not ours.
-$$(guest_$(1)_dir)/lwip/%.o: $$(LWIP_STAMP) guests/guests.mk
+$$(guest_$(1)_lwip_objects): $$(guest_$(1)_dir)/lwip/%.o: $$(LWIP_STAMP) guests/guests.mk
 	@mkdir -p $$(@D)
-	$$(GUEST_CC) $$(GUEST_CFLAGS) -w -Iguests/$(1) $$(LWIP_CFLAGS) -MMD -MP \
-	    -c $$(LWIP)/src/$$* -o $$@
+	$$(call say,CC,lwip/$$*) $$(GUEST_CC) $$(GUEST_CFLAGS) $$(GUEST_INCLUDE) -w \
+	    $$(guest_$(1)_cflags) -MD -MP -c $$(LWIP)/src/$$* -o $$@
 
 $$(BUILD)/guests/$(1).elf: $$(guest_$(1)_objects) guests/rt/guest.ld
-	$$(GUEST_CC) $$(GUEST_CFLAGS) $$(GUEST_LDFLAGS) -Wl,-Map,$$(guest_$(1)_dir)/$(1).map \
-	    $$(guest_$(1)_objects) -o $$@
+	$$(call say,LINK,$$@) $$(GUEST_CC) $$(GUEST_CFLAGS) $$(GUEST_LDFLAGS) \
+	    -Wl,-Map,$$(guest_$(1)_dir)/$(1).map $$(guest_$(1)_objects) -o $$@
 
 guests: $$(BUILD)/guests/$(1).elf
 GUEST_IMAGES += $$(BUILD)/guests/$(1).elf
 -include $$(guest_$(1)_objects:.o=.d)
 endef
 
-.PHONY: guests
+.PHONY: guests packages
 
 $(eval $(call guest,hello,))
-#$(eval $(call guest,httpd,net httpd))
+$(eval $(call guest,httpd,net httpd))
 #$(eval $(call guest,portal,net))

@@ -5,6 +5,7 @@
 #ifndef GUESTS_RT_IMAGE_H
 #define GUESTS_RT_IMAGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "abi/hypercall.h"
@@ -37,6 +38,15 @@ _Static_assert(sizeof(struct rt_image_note) == 44, "an ELF note, aligned to 4 by
 
 extern const uint64_t rt_stack_bytes;
 extern const struct rt_image_note rt_image_note;
+
+/* Whether it lies in the image's read-only data, and so never changes. */
+static inline bool image_constant(const void *address)
+{
+    extern const char rt_rodata_start[];
+    extern const char rt_rodata_end[];
+    return (uintptr_t)address - (uintptr_t)rt_rodata_start <
+           (uintptr_t)(rt_rodata_end - rt_rodata_start);
+}
 
 /* The guest's own code. Runs with exceptions masked; what it returns is the VM's exit status. */
 int guest_main(void);

@@ -13,6 +13,7 @@
 #include "guests/rt/time.h"
 #include "lwip/etharp.h"
 #include "lwip/priv/tcp_priv.h"
+#include "lwip/sys.h"
 #include "lwip/timeouts.h"
 
 #define TCP_TICK_NS (TCP_TMR_INTERVAL * NS_PER_MS)

@@ -24,6 +24,7 @@
 #endif
 #define MEM_LIBC_MALLOC 1
 #define MEM_ALIGNMENT 8
+#define LWIP_SUPPORT_CUSTOM_PBUF 1
 #ifndef NET_RX_BUFFERS
 #define NET_RX_BUFFERS 4 /* received frames that the device may fill ahead */
 #endif
