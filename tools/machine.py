@@ -24,7 +24,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-PANIC = re.compile(rb"toklat: panic[^\n]*\n|PANIC[^\n]*\n")
+PANIC = re.compile(rb"^toklat: error: panic:[^\n]*", re.M)
 TAIL_LINES = 40
 BOOT_SECONDS = 60
 STOP_SECONDS = 10
