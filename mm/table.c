@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The tables below a space's root: made, copied, adopted, split and released.
+ *
+ * Invariant: a table holds one reference to each frame that it maps, and a root one to each table
+ * or to each frame of a block. So copying a table adds a reference to every page in it, and only
+ * who drops the last reference to a table drops those of its entries.
+ */
+#include "mm/table.h"
+#include "core/base/log.h"
+
+/* Break-before-make of a root entry: all below it may be cached, not only one address. */
+static void root_replace(struct space *s, unsigned index, pte_t pte)
+{
+    stage2_break(&s->root[index], IPA((uint64_t)index * BLOCK_SIZE), &s->vmid);
+    stage2_flush(&s->vmid);
+    stage2_publish(&s->root[index], pte);
+}
+
+static enum err table_alloc(struct space *s, pa_t *out)
+{
+    enum err e = frame_alloc(FRAME_STAGE2, s->owner, out);
+    if (e == OK) {
+        s->private_tables++;
+    }
+    return e;
+}
+
+static enum err table_create(struct space *s, unsigned index)
+{
+    pa_t pa;
+    enum err e = table_alloc(s, &pa);
+    if (e == OK) {
+        page_zero(arch_ptr(pa));
+        stage2_publish(&s->root[index], pte_table(pa));
+    }
+    return e;
+}
+
+static void entries_copy(pte_t *dst, const pte_t *src, pte_t root)
+{
+    page_zero(dst);
+    for (unsigned i = table_first(src, root); i < STAGE2_TABLE_ENTRIES;
+         i = table_after(src, root, i)) {
+        frame_ref(pte_pa(src[i]));
+        dst[i] = src[i];
+    }
+}
+
+/* Frozen tables map nothing writable, so copies need no change. */
+static enum err table_copy(struct space *s, unsigned index)
+{
+    pte_t shared = s->root[index];
+    if (frame_refs(pte_pa(shared)) == 1) { /* the template is gone, and so are all other clones */
+        frame_assign(pte_pa(shared), FRAME_STAGE2, s->owner);
+        __atomic_store_n(&s->root[index], shared & ~PTE_SW_SHARED, __ATOMIC_RELAXED);
+        s->private_tables++;
+        return OK;
+    }
+    pa_t pa;
+    enum err e = table_alloc(s, &pa);
+    if (e != OK) {
+        return e;
+    }
+    entries_copy(arch_ptr(pa), root_table(shared), shared);
+    root_replace(s, index, pte_table(pa) | (shared & USED_MASK));
+    root_release(shared);
+    return OK;
+}
+
+/* The root's references to the block's frames become the table's. */
+static enum err block_split(struct space *s, unsigned index)
+{
+    pa_t pa;
+    enum err e = table_alloc(s, &pa);
+    if (e != OK) {
+        return e;
+    }
+    pte_t *table = arch_ptr(pa);
+    pte_t pte = s->root[index] | PTE_TABLE;
+    for (unsigned i = 0; i < STAGE2_TABLE_ENTRIES; i++, pte += PAGE_SIZE) {
+        table[i] = pte;
+    }
+    root_replace(s, index, pte_table(pa) | USED_MASK);
+    return OK;
+}
+
+enum err table_own(struct space *s, unsigned index)
+{
+    pte_t root = s->root[index];
+    if (likely(root_is_own_table(root))) {
+        return OK;
+    }
+    if (root_is_table(root)) {
+        return table_copy(s, index);
+    }
+    return root_is_block(root) ? block_split(s, index) : table_create(s, index);
+}
+
+static void entries_release(const pte_t *table, pte_t root)
+{
+    for (unsigned i = table_first(table, root); i < STAGE2_TABLE_ENTRIES;
+         i = table_after(table, root, i)) {
+        (void)frame_unref(pte_pa(table[i]));
+    }
+}
+
+static void block_release(pte_t root)
+{
+    pa_t pa = pte_pa(root);
+    for (unsigned i = 0; i < PAGES_PER_BLOCK; i++, pa.v += PAGE_SIZE) {
+        (void)frame_unref(pa);
+    }
+}
+
+void root_release(pte_t root)
+{
+    if (root_is_block(root)) {
+        block_release(root);
+    } else if (root_is_table(root) && !frame_unref_unless_last(pte_pa(root))) {
+        entries_release(root_table(root), root);
+        (void)frame_unref(pte_pa(root));
+    }
+}
+
+enum err space_map(struct space *s, uint32_t page, pa_t frame, unsigned perm)
+{
+    unsigned index = ROOT_INDEX(page);
+    enum err e = table_own(s, index);
+    if (e != OK) {
+        return e;
+    }
+    pte_t root = s->root[index], used = used_bit(TABLE_INDEX(page));
+    if (!(root & used)) {
+        __atomic_store_n(&s->root[index], root | used, __ATOMIC_RELAXED);
+    }
+    stage2_publish(&root_table(root)[TABLE_INDEX(page)], pte_page(frame, perm));
+    s->private_pages++;
+    return OK;
+}
+
+const struct region *layout_region(const struct layout *layout, uint64_t page)
+{
+    const struct region *r = layout->regions;
+    for (uint32_t i = 0; i < layout->count; i++, r++) {
+        if (page < r->end_page) {
+            return page >= r->first_page ? r : NULL;
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The tables below a space's root, for the files that make up the space.
+ *
+ * A root entry is empty, a block, a table of this space alone, or a table that templates and
+ * clones share (PTE_SW_SHARED). An entry of a table is empty (0) or a page.
+ *
+ * A root entry that points to a table also says which eighths of the table may hold entries, in
+ * bits [9:2], which the hardware ignores in a table descriptor (Arm ARM D8.3.1). So the walks over
+ * a whole table, when it is copied or released, look only where something is.
+ */
+#ifndef MM_TABLE_H
+#define MM_TABLE_H
+
+#include "arch/memory.h"
+#include "mm/space.h"
+
+#define PAGES_PER_BLOCK STAGE2_TABLE_ENTRIES
+#define ROOT_INDEX(page) ((page) / PAGES_PER_BLOCK)
+#define TABLE_INDEX(page) ((page) % PAGES_PER_BLOCK)
+
+#define EIGHTHS 8u
+#define EIGHTH_ENTRIES (STAGE2_TABLE_ENTRIES / EIGHTHS)
+#define USED_SHIFT 2
+#define USED_MASK (((1ull << EIGHTHS) - 1) << USED_SHIFT)
+
+/* Entries that are looked at together, to pass over empty ones quickly. */
+#define GROUP_ENTRIES 8u
+
+static inline pte_t used_bit(uint64_t index)
+{
+    return 1ull << (USED_SHIFT + index / EIGHTH_ENTRIES);
+}
+
+static inline bool root_is_table(pte_t root)
+{
+    return (root & (PTE_VALID | PTE_TABLE)) == (PTE_VALID | PTE_TABLE);
+}
+
+static inline bool root_is_block(pte_t root)
+{
+    return (root & (PTE_VALID | PTE_TABLE)) == PTE_VALID;
+}
+
+static inline bool root_is_own_table(pte_t root)
+{
+    return (root & (PTE_VALID | PTE_TABLE | PTE_SW_SHARED)) == (PTE_VALID | PTE_TABLE);
+}
+
+/* The table that a root entry points to. */
+static inline pte_t *root_table(pte_t root)
+{
+    return arch_ptr(pte_pa(root));
+}
+
+static inline bool group_is_empty(const pte_t *e)
+{
+    return (e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7]) == 0;
+}
+
+/* The first entry of the table of `root` at or after `from`, below `end`, that maps a page; `end`
+ * when there is none. */
+static inline unsigned table_next(const pte_t *table, pte_t root, unsigned from, unsigned end)
+{
+    while (from < end) {
+        if (!(root & used_bit(from))) {
+            from = (from / EIGHTH_ENTRIES + 1) * EIGHTH_ENTRIES;
+        } else if (pte_is_valid(table[from])) {
+            return from;
+        } else if (from % GROUP_ENTRIES == 0 && group_is_empty(table + from)) {
+            from += GROUP_ENTRIES;
+        } else {
+            from++;
+        }
+    }
+    return end;
+}
+
+static inline unsigned table_first(const pte_t *table, pte_t root)
+{
+    return table_next(table, root, 0, STAGE2_TABLE_ENTRIES);
+}
+
+static inline unsigned table_after(const pte_t *table, pte_t root, unsigned i)
+{
+    return table_next(table, root, i + 1, STAGE2_TABLE_ENTRIES);
+}
+
+/* Makes sure that root entry `index` points to a table of this space alone: an empty one is made,
+ * a shared one copied, or adopted when nobody else refers to it, a block split. What is mapped
+ * stays as it is. ERR_NO_MEMORY leaves all as it was. */
+enum err table_own(struct space *s, unsigned index) MUST_USE;
+
+/* Drops the references that the space holds by the root entry `root`, which it no longer has. */
+void root_release(pte_t root);
+
+/* Maps `frame` at `page`, which is not mapped. The frame's reference passes to the space, unless
+ * there is an error: ERR_NO_MEMORY. */
+enum err space_map(struct space *s, uint32_t page, pa_t frame, unsigned perm) MUST_USE;
+
+/* The region that `page` lies in, or NULL. */
+const struct region *layout_region(const struct layout *layout, uint64_t page);
+
+#endif
