@@ -103,9 +103,14 @@ static inline bool context_takes_events(const struct context *c)
     return !(c->pstate & (1u << 7));
 }
 
-/* Makes `c` take an IRQ exception to EL1 when it is entered, as hardware would (Arm ARM D1.3.1).
- * `running`: c's system registers are in the CPU; otherwise in the context. */
-void context_raise_irq(struct context *c, bool running);
+/* Makes `c` take an IRQ exception to EL1 when it is entered, as hardware would (Arm ARM D1.3.1). */
+void context_raise_irq(struct context *c);
+
+/* Sets the virtual counter of `c` for its next run: virtual = physical - `offset`. */
+void context_set_clock(struct context *c, uint64_t offset);
+
+/* Saves what the CPU holds of the loaded VM: nobody runs, and its virtual timer must not fire. */
+void context_unload(void);
 
 /* Makes `c` take an undefined-instruction exception to EL1. It is the running one. */
 void context_raise_undefined(struct context *c);

@@ -15,6 +15,10 @@ typedef void (*irq_fn)(uint32_t irq);
 /* Routes `irq` to this CPU and calls `fn` for it. ERR_RANGE: no such number. */
 enum err irq_register(uint32_t irq, irq_fn fn) MUST_USE;
 
+/* The number that a device tree's "interrupts" property (`bytes` long) begins with. ERR_INVALID: it
+ * is none of this controller's. */
+enum err irq_decode(const void *interrupts, size_t bytes, uint32_t *irq) MUST_USE;
+
 /* Takes and handles interrupts until none is pending. Counts them. */
 void irq_dispatch(void);
 

@@ -96,10 +96,10 @@ static uint64_t exception_state(struct context *c, uint64_t vbar, uint64_t vecto
     return interrupted;
 }
 
-void context_raise_irq(struct context *c, bool running)
+void context_raise_irq(struct context *c)
 {
     uint64_t pc = c->pc;
-    if (running) {
+    if (cpu_this()->loaded == c) {
         write_sysreg(elr_el1, pc);
         write_sysreg(spsr_el1, exception_state(c, read_sysreg(vbar_el1), VECTOR_IRQ));
     } else {

@@ -34,6 +34,22 @@ enum err irq_register(uint32_t irq, irq_fn fn)
     return OK;
 }
 
+/* Devicetree binding arm,gic: (type, number, flags); type 0 is an SPI, 1 a PPI. */
+enum err irq_decode(const void *interrupts, size_t bytes, uint32_t *irq)
+{
+    if (bytes < 12) {
+        return ERR_INVALID;
+    }
+    const uint32_t *cells = interrupts;
+    uint64_t type = cells_read(&cells[0], 1);
+    uint64_t number = cells_read(&cells[1], 1);
+    if (type > 1 || number >= IRQ_MAX) {
+        return ERR_INVALID;
+    }
+    *irq = (uint32_t)number + (type == 0 ? GIC_SPI_FIRST : GIC_PPI_FIRST);
+    return OK;
+}
+
 void irq_dispatch(void)
 {
     uint32_t irq;

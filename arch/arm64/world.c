@@ -93,7 +93,7 @@ static void load_system(const struct context *c)
  * context synchronisation that CPTR_EL2 needs. */
 static void fp_guard(struct cpu *cpu, const struct context *c)
 {
-    bool open = cpu->fp_owner == c;
+    bool open = c && cpu->fp_owner == c;
     if (open != cpu->fp_open) {
         cpu->fp_open = open;
         write_sysreg(cptr_el2, open ? CPTR_BASE : CPTR_BASE | CPTR_TFP);
@@ -109,6 +109,24 @@ void world_switch(struct context *to)
     cpu->loaded = to;
     load_system(to);
     fp_guard(cpu, to);
+}
+
+void context_set_clock(struct context *c, uint64_t offset)
+{
+    c->cntvoff = offset;
+    if (cpu_this()->loaded == c) {
+        write_sysreg(cntvoff_el2, offset);
+    }
+}
+
+void context_unload(void)
+{
+    struct cpu *cpu = cpu_this();
+    if (cpu->loaded) {
+        save_system(cpu->loaded);
+        cpu->loaded = NULL;
+        fp_guard(cpu, NULL);
+    }
 }
 
 static void fp_open(struct cpu *cpu)
@@ -147,10 +165,10 @@ void context_retire(struct context *c, bool save)
         cpu->fp_owner = NULL;
     }
     if (cpu->loaded == c) {
-        save_system(c);
-        cpu->loaded = NULL;
+        context_unload();
+    } else {
+        fp_guard(cpu, cpu->loaded);
     }
-    fp_guard(cpu, cpu->loaded);
 }
 
 void context_init(struct context *c, uint64_t pc, uint64_t sp, uint64_t arg, bool own_mmu,

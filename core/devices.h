@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Finding the machine's devices in its device tree.
+ */
+#ifndef CORE_DEVICES_H
+#define CORE_DEVICES_H
+
+#include "arch/machine.h"
+
+/* The hypervisor's console: /chosen/stdout-path, or the first UART that EL2 has a driver for. From
+ * here on the log is seen. Works with the MMU off. False: there is none; all else goes on. */
+bool devices_start_console(const struct machine *m);
+
+/* Interrupts of the console, after the interrupt controller is up: each key pressed goes to `key`.
+ */
+void devices_start_keys(const struct machine *m, void (*key)(char c));
+
+/* The first network device that works becomes the uplink. */
+void devices_start_network(const struct machine *m);
+
+/* Unix time in seconds, or 0 when the board has no clock. */
+uint64_t devices_read_clock(const struct machine *m);
+
+/* Feeds the machine's entropy: CPU, /chosen/rng-seed and kaslr-seed, counter. Returns the number of
+ * bytes that an observer cannot know. */
+size_t devices_gather_entropy(const struct machine *m);
+
+#endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Groups: from an image in the archive to a template.
+ */
+#include "core/group.h"
+#include "core/archive.h"
+#include "core/base/log.h"
+#include "core/base/string.h"
+#include "core/identity.h"
+#include "core/run.h"
+
+/* Clones that one pass of the scheduler starts: bounds the time that others wait. */
+#define STARTS_AT_ONCE 16
+
+struct group groups[DEPLOYMENT_GROUPS_MAX];
+unsigned group_count;
+static uint32_t starts_due; /* groups that have instances left to start at boot */
+
+static void define_stubs(struct group *g)
+{
+    const struct deployment_group *c = g->config;
+    for (uint32_t i = c->count + c->reserve; i > 0; i--) {
+        vm_define(g, c->first_vm + i - 1, i <= c->count);
+    }
+}
+
+void group_fail(struct group *g)
+{
+    g->state = GROUP_FAILED;
+    g->template = NULL;
+    log_error("group %s: no template, its VMs do not start", g->config->name);
+}
+
+void group_freeze(struct group *g)
+{
+    struct vm *vm = g->template;
+    context_retire(&vm->context, true);
+    space_freeze(&vm->space, FRAME_OWNER_TEMPLATE + g->index);
+    vm->wait = WAIT_NONE;
+    g->state = GROUP_READY;
+    log_info("group %s: template of %u KiB in %u pages, %u VMs", g->config->name,
+             vm->space.shared_pages * 4, vm->space.shared_pages, g->config->count);
+    if (g->config->start_at_boot && g->config->count) {
+        g->start_next = 1;
+        starts_due++;
+    }
+}
+
+static enum err find_image(struct group *g, const void *archive, size_t bytes)
+{
+    const void *file;
+    size_t file_bytes;
+    struct refusal why = {0};
+    const char *name = g->config->image;
+    enum err e = archive_find(archive, bytes, name, &file, &file_bytes, &why);
+    if (e == ERR_NOT_FOUND) {
+        log_error("group %s: image = \"%s\": not in the archive", g->config->name, name);
+        return e;
+    }
+    if (e == OK) {
+        e = image_parse(file, file_bytes, g->config->memory_bytes, &g->image, &why);
+    }
+    if (e != OK) {
+        log_error("group %s: %s: %s%s%s is %llu (0x%llx), limit %llu (0x%llx): %s", g->config->name,
+                  name, why.where ? why.where : "", why.where ? ": " : "",
+                  why.what ? why.what : "file", (unsigned long long)why.value,
+                  (unsigned long long)why.value, (unsigned long long)why.limit,
+                  (unsigned long long)why.limit, err_name(e));
+    }
+    return e;
+}
+
+/* A VM of number 0 that holds the image and stands at its entry. */
+static enum err load(struct group *g)
+{
+    g->boot = (struct stub){.group = g->index, .state = VM_LIVE};
+    enum err e = vm_allocate(&g->boot, g->image.flags & TOKLAT_IMAGE_MMU);
+    if (e != OK) {
+        return e;
+    }
+    struct vm *vm = g->boot.vm;
+    space_init(&vm->space, &g->image.layout, FRAME_OWNER_NONE);
+    e = image_load(&g->image, &vm->space);
+    if (e == OK) {
+        e = identity_first(vm);
+    }
+    if (e != OK) {
+        vm_free(vm);
+        return e;
+    }
+    context_init(&vm->context, g->image.entry, (uint64_t)g->image.layout.pages << PAGE_SHIFT,
+                 TOKLAT_SYSTEM_PAGE, g->image.flags & TOKLAT_IMAGE_MMU, vm->context.extra);
+    sched_entry_init(&vm->sched, g->config->weight, 0);
+    g->template = vm;
+    return OK;
+}
+
+static void prepare(struct group *g, const void *archive, size_t bytes)
+{
+    enum err e = find_image(g, archive, bytes);
+    if (e == OK) {
+        e = load(g);
+        if (e != OK) {
+            log_error("group %s: loading %s: %s", g->config->name, g->config->image, err_name(e));
+        }
+    }
+    if (e != OK) {
+        group_fail(g);
+    } else if (g->image.flags & TOKLAT_IMAGE_CHECKPOINT) {
+        mux_wake(&run_this()->mux, &g->template->sched);
+    } else {
+        group_freeze(g);
+    }
+}
+
+enum err group_init_all(const struct deployment *d, const void *archive, size_t bytes)
+{
+    enum err e = vm_table_init(d->vm_count);
+    if (e != OK) {
+        return e;
+    }
+    group_count = d->group_count;
+    for (unsigned i = 0; i < group_count; i++) {
+        groups[i].config = &d->groups[i];
+        groups[i].index = (uint8_t)i;
+        define_stubs(&groups[i]);
+    }
+    for (unsigned i = 0; i < group_count; i++) {
+        prepare(&groups[i], archive, bytes);
+    }
+    return OK;
+}
+
+static void start_next(struct group *g)
+{
+    struct stub *s = vm_find(g->config->first_vm + g->start_next - 1);
+    if (s && s->state == VM_DEFINED) {
+        enum err e = vm_start(s);
+        if (e != OK) {
+            log_error("group %s: instance %u and those after it do not start: %s", g->config->name,
+                      g->start_next, err_name(e));
+            g->start_next = g->config->count;
+        }
+    }
+    if (g->start_next++ >= g->config->count) {
+        g->start_next = 0;
+        starts_due--;
+    }
+}
+
+bool group_start_some(void)
+{
+    if (likely(starts_due == 0)) {
+        return false;
+    }
+    unsigned left = STARTS_AT_ONCE;
+    for (unsigned i = 0; i < group_count; i++) {
+        while (left && groups[i].start_next) {
+            start_next(&groups[i]);
+            left--;
+        }
+    }
+    return true;
+}

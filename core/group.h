@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Groups: an image is loaded once, boots once, and is frozen into the template of its clones.
+ */
+#ifndef CORE_GROUP_H
+#define CORE_GROUP_H
+
+#include "core/vm.h"
+
+/* Sets `groups` up for a deployment: the stubs of all VMs, and for each group its image from the
+ * archive, loaded and, if it checkpoints, runnable. A group whose image is refused or does not
+ * fit is FAILED, which is said on the console; its VMs answer nobody. ERR_NO_MEMORY: the stubs do
+ * not fit in memory; nothing runs. Boot CPU. */
+enum err group_init_all(const struct deployment *d, const void *archive, size_t bytes) MUST_USE;
+
+/* The template called checkpoint(): it is frozen, and its clones may start. Not before the VM is
+ * off its multiplexer. */
+void group_freeze(struct group *g);
+
+/* The template ended before its checkpoint. */
+void group_fail(struct group *g);
+
+/* Starts a few of the instances that are to start at boot; returns whether it did. */
+bool group_start_some(void);
+
+#endif

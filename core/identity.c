@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The system page: who a VM is.
+ */
+#include "core/identity.h"
+#include "abi/hypercall.h"
+#include "arch/time.h"
+#include "core/base/random.h"
+#include "core/base/string.h"
+
+static uint64_t wall_base_ns;
+static uint64_t generations; /* handed out; never 0 to a guest */
+
+void identity_set_wall_base(uint64_t ns)
+{
+    wall_base_ns = ns;
+}
+
+static void put_ipv4(uint8_t out[4], uint32_t address)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        out[i] = (uint8_t)(address >> (24 - 8 * i));
+    }
+}
+
+static void put_peers(struct toklat_system_page *p, const struct deployment_group *c)
+{
+    p->peer_count = c->peer_count;
+    for (unsigned i = 0; i < c->peer_count; i++) {
+        const struct deployment_group *peer = groups[c->peers[i]].config;
+        string_copy(p->peers[i].name, sizeof(p->peers[i].name), peer->name);
+        put_ipv4(p->peers[i].ipv4_first, switch_ipv4(peer->first_vm));
+        p->peers[i].count = peer->count;
+    }
+}
+
+/* What differs between any two lives of any two VMs. */
+static void put_fresh(struct toklat_system_page *p, uint32_t number)
+{
+    p->generation = ++generations;
+    random_stream(p->generation, number, p->seed, sizeof(p->seed));
+}
+
+static enum err own_page(struct vm *vm)
+{
+    void *page;
+    enum err e = space_resolve(&vm->space, IPA(TOKLAT_SYSTEM_PAGE), ACCESS_WRITE, &page);
+    if (e == OK) {
+        vm->page = page;
+    }
+    return e;
+}
+
+enum err identity_first(struct vm *vm)
+{
+    enum err e = own_page(vm);
+    if (e != OK) {
+        return e;
+    }
+    struct toklat_system_page *p = vm->page;
+    const struct group *g = vm_group(vm);
+    p->magic = TOKLAT_SYSTEM_MAGIC;
+    p->abi_version = TOKLAT_ABI_VERSION;
+    p->memory_bytes = (uint64_t)g->image.layout.pages << PAGE_SHIFT;
+    p->counter_hz = counter_hz();
+    p->wall_base_ns = wall_base_ns;
+    string_copy(p->name, sizeof(p->name), g->config->name);
+    string_copy(p->args, sizeof(p->args), g->config->args);
+    put_peers(p, g->config);
+    put_fresh(p, 0);
+    vm_show_account(vm);
+    return OK;
+}
+
+enum err identity_clone(struct vm *vm)
+{
+    enum err e = own_page(vm);
+    if (e != OK) {
+        return e;
+    }
+    struct toklat_system_page *p = vm->page;
+    uint32_t number = vm->stub->number;
+    const struct switch_config *net = switch_get_config();
+    p->vm_number = number;
+    p->instance = vm_instance(vm->stub);
+    put_fresh(p, number);
+    if (vm_group(vm)->config->reach != NIC_NONE) {
+        switch_mac(number, p->mac);
+        p->mtu = NIC_MTU;
+        put_ipv4(p->ipv4, switch_ipv4(number));
+        put_ipv4(p->netmask, net->netmask);
+        put_ipv4(p->gateway, net->gateway);
+    }
+    vm_show_account(vm);
+    return OK;
+}

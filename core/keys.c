@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Debug keys: each prints a part of EL2's state and changes nothing.
+ */
+#include "core/keys.h"
+#include "arch/irq.h"
+#include "arch/time.h"
+#include "core/base/log.h"
+#include "core/fault.h"
+#include "core/footprint.h"
+#include "core/group.h"
+#include "core/network.h"
+#include "core/run.h"
+
+#define ULL(x) ((unsigned long long)(x))
+
+static const char *const state_names[] = {"absent", "defined", "live", "dead"};
+static const char *const sched_names[] = {"idle", "ready", "running"};
+static const char *const group_names[] = {"booting", "ready", "failed"};
+
+static void key_help(void);
+
+static void print_vm(const struct stub *s)
+{
+    const struct vm *vm = s->vm;
+    const char *name = groups[s->group].config->name;
+    if (s->state != VM_LIVE) {
+        log_raw("%8u %s/%u %s\n", s->number, name, vm_instance(s), state_names[s->state]);
+        return;
+    }
+    log_raw("%8u %s/%u %s: %u private, %u shared, %u table pages, %llu us of CPU, %u quanta, "
+            "rx %u tx %u dropped %u\n",
+            s->number, name, vm_instance(s), sched_names[vm->sched.state], vm->space.private_pages,
+            vm->space.shared_pages, vm->space.private_tables,
+            ULL(ns_from_ticks(vm->sched.virtual_ticks) / NS_PER_US), vm->sched.quanta,
+            vm->nic.rx_frames, vm->nic.tx_frames, vm->nic.rx_dropped + vm->nic.tx_dropped);
+}
+
+/* Those that were never started are only counted: there may be a million. */
+static void key_vms(void)
+{
+    for (unsigned i = 0; i < group_count; i++) {
+        const struct group *g = &groups[i];
+        log_raw("group %s: %s; %u defined, %u live, %u dead; %llu started, %llu killed, "
+                "%llu exited\n",
+                g->config->name, group_names[g->state], g->defined, g->live, g->dead,
+                ULL(g->started), ULL(g->killed), ULL(g->exited));
+    }
+    for (uint32_t n = 1; n < vm_table_size(); n++) {
+        const struct stub *s = vm_find(n);
+        if (s && s->state != VM_DEFINED) {
+            print_vm(s);
+        }
+    }
+}
+
+static void print_queue(const char *name, const struct list *queue)
+{
+    log_raw("%s:", name);
+    list_for_each(e, queue)
+    {
+        const struct vm *vm =
+            container_of(container_of(e, struct sched_entry, link), struct vm, sched);
+        log_raw(" %u(%u)", vm->stub->number, vm->sched.weight);
+    }
+    log_raw("\n");
+}
+
+static void key_run_queues(void)
+{
+    struct run *r = run_this();
+    const struct vm *vm = run_current(r);
+    log_raw("CPU 0: %u ready, %llu switches, idle %llu ms, quantum %llu us, events %s, "
+            "compensation %s\n",
+            r->mux.ready_count, ULL(r->mux.switches),
+            ULL(ns_from_ticks(r->mux.idle_ticks) / NS_PER_MS),
+            ULL(ns_from_ticks(r->mux.quantum) / NS_PER_US),
+            run_synchronous() ? "synchronous" : "batched", r->mux.compensate ? "on" : "off");
+    if (vm) {
+        log_raw("current: %u\n", vm->stub->number);
+    }
+    print_queue("with credit", &r->mux.boosted);
+    print_queue("round robin", &r->mux.ready);
+    uint64_t next = wheel_next(&r->wheel);
+    if (next != TICKS_NEVER) {
+        uint64_t now = counter_now();
+        log_raw("next timeout in %llu us\n",
+                ULL(ns_from_ticks(next > now ? next - now : 0) / NS_PER_US));
+    }
+}
+
+static void key_frames(void)
+{
+    static const char *const names[FRAME_KINDS] = {"free",    "el2",    "stubs",      "shared",
+                                                   "private", "stage2", "descriptors"};
+    for (unsigned k = 0; k < FRAME_KINDS; k++) {
+        uint64_t n = frame_count((enum frame_kind)k);
+        log_raw("%12s %8llu frames %10llu KiB\n", names[k], ULL(n), ULL(n * 4));
+    }
+    log_raw("%12s %8llu frames %10llu KiB\n", "total", ULL(frame_total()), ULL(frame_total() * 4));
+}
+
+static void key_counters(void)
+{
+    const struct run *r = run_this();
+    struct switch_counters s = switch_get_counters();
+    struct network_counters n = network_get_counters();
+    const struct uplink *u = network_uplink();
+    log_raw("traps: %llu faults, %llu interrupts (%llu spurious); %llu VMs killed\n",
+            ULL(r->faults), ULL(irq_count()), ULL(irq_spurious_count()), ULL(r->kills));
+    log_raw("frames: %llu between VMs, %llu to and %llu from the uplink, %llu ARP answered\n",
+            ULL(s.vm_to_vm), ULL(s.vm_to_uplink), ULL(s.uplink_to_vm), ULL(s.arp_answered));
+    log_raw("dropped: %llu spoofed, %llu out of reach, %llu to nobody, %llu malformed, %llu for "
+            "VMs not ready, %llu at the uplink\n",
+            ULL(s.dropped_spoofed), ULL(s.dropped_reach), ULL(s.dropped_unknown),
+            ULL(s.dropped_malformed), ULL(n.not_ready), ULL(n.uplink_dropped));
+    if (u) {
+        log_raw("uplink %s: %llu received, %llu sent, %llu not sent, %llu polls\n", u->name,
+                ULL(u->rx_frames), ULL(u->tx_frames), ULL(u->tx_dropped), ULL(u->polls));
+    }
+}
+
+static void key_last_fault(void)
+{
+    const struct last_fault *f = &last_fault;
+    if (!f->valid) {
+        log_raw("no VM was killed for a fault\n");
+        return;
+    }
+    const struct context *c = &f->context;
+    log_raw("last fault: %s/%u: address %llx ESR_EL2 %llx FAR_EL2 %llx\n", f->name, f->instance,
+            ULL(f->trap.ipa.v), ULL(f->trap.esr), ULL(f->trap.far));
+    for (unsigned i = 0; i < 31; i++) {
+        log_raw("x%-2u %016llx%s", i, ULL(c->x[i]), i % 4 == 3 ? "\n" : "  ");
+    }
+    log_raw("\npc  %016llx  pstate %llx  sp_el1 %llx  sp_el0 %llx\n", ULL(c->pc), ULL(c->pstate),
+            ULL(c->sp_el1), ULL(c->sp_el0));
+    log_raw("elr_el1 %llx  spsr_el1 %llx  esr_el1 %llx  far_el1 %llx  vbar_el1 %llx\n",
+            ULL(c->elr_el1), ULL(c->spsr_el1), ULL(c->esr_el1), ULL(c->far_el1), ULL(c->vbar_el1));
+}
+
+static const struct {
+    char key;
+    const char *help;
+    void (*print)(void);
+} keys[] = {
+    {'c', "counters: traps, frames forwarded and dropped", key_counters},
+    {'d', "registers of the last VM killed for a fault", key_last_fault},
+    {'f', "footprint of the VMs and of the machine, as text and as a line of JSON",
+     footprint_print},
+    {'h', "this help", key_help},
+    {'m', "memory: frames by kind", key_frames},
+    {'r', "run queues and timeouts", key_run_queues},
+    {'v', "VMs and their groups", key_vms},
+};
+
+static void key_help(void)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        log_raw("  %c  %s\n", keys[i].key, keys[i].help);
+    }
+}
+
+void keys_press(char c)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        if (keys[i].key == c) {
+            keys[i].print();
+            return;
+        }
+    }
+    if (c > ' ' && c < 0x7f) {
+        log_raw("no debug key '%c'; h for help\n", c);
+    }
+}
+
+static void print_line(const char *name, uint32_t instance, const char *line, size_t n)
+{
+    log_raw("[%s/%u] %.*s\n", name, instance, (int)n, line);
+}
+
+void keys_init(void)
+{
+    console_set_output(print_line);
+}

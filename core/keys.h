@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Read-only debug keys on the hypervisor's console, after Xen's.
+ */
+#ifndef CORE_KEYS_H
+#define CORE_KEYS_H
+
+/* Sends the VMs' lines to the console. */
+void keys_init(void);
+
+/* Prints what the key stands for; an unknown one, how to get help. */
+void keys_press(char c);
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The boot, in order, and what is said of it.
+ */
+#include "arch/cpu.h"
+#include "arch/machine.h"
+#include "arch/time.h"
+#include "core/archive.h"
+#include "core/base/log.h"
+#include "core/devices.h"
+#include "core/fault.h"
+#include "core/group.h"
+#include "core/hypercall.h"
+#include "core/identity.h"
+#include "core/keys.h"
+#include "core/network.h"
+#include "core/options.h"
+#include "core/run.h"
+
+static const struct trap_ops traps = {hypercall, interrupt, fault};
+static struct deployment deployment;
+
+void machine_wrong_level(const struct machine *m, unsigned level)
+{
+    devices_start_console(m);
+    log_error("entered at EL%u: EL2 is needed (QEMU: -machine virt,virtualization=on)", level);
+    cpu_halt();
+}
+
+static void need(enum err e, const char *what)
+{
+    if (e != OK) {
+        log_error("%s: %s; the machine stops", what, err_name(e));
+        cpu_halt();
+    }
+}
+
+static uint64_t ram_bytes(const struct machine *m)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < m->ram_count; i++) {
+        sum += m->ram[i].bytes;
+    }
+    return sum;
+}
+
+static void say_machine(const struct machine *m)
+{
+    log_info("Toklat on %s, %s, %s, counter at %llu Hz", m->model[0] ? m->model : "unknown board",
+             machine_cpu_name(), machine_interrupt_controller(), (unsigned long long)counter_hz());
+    log_info("1 CPU of %u, %llu MiB of RAM; EL2: text %llu KiB, rodata %llu KiB, data %llu KiB",
+             m->cpu_count, (unsigned long long)(ram_bytes(m) >> 20),
+             (unsigned long long)(m->el2_text_bytes >> 10),
+             (unsigned long long)(m->el2_rodata_bytes >> 10),
+             (unsigned long long)(m->el2_data_bytes >> 10));
+}
+
+static void start_memory(const struct machine *m)
+{
+    struct frame_range ram[MACHINE_RAM_MAX], used[MACHINE_USED_MAX];
+    for (unsigned i = 0; i < m->ram_count; i++) {
+        ram[i] = (struct frame_range){PA(m->ram[i].base), m->ram[i].bytes};
+    }
+    for (unsigned i = 0; i < m->used_count; i++) {
+        used[i] = (struct frame_range){PA(m->used[i].base), m->used[i].bytes};
+    }
+    need(frame_init(ram, m->ram_count, used, m->used_count), "memory");
+}
+
+static void start_time_and_chance(const struct machine *m)
+{
+    uint64_t seconds = devices_read_clock(m);
+    if (seconds) {
+        identity_set_wall_base(seconds * NS_PER_S - ns_from_ticks(counter_now()));
+    } else {
+        log_warn("no clock on this board: VMs see no date");
+    }
+    size_t entropy = devices_gather_entropy(m);
+    if (entropy < 16) {
+        log_warn("%zu bytes of entropy: what VMs draw from it can be guessed", entropy);
+    }
+}
+
+static void refuse(const char *text)
+{
+    log_error("%s", text);
+}
+
+/* Reads the deployment from the archive; an empty one if that cannot be. */
+static void read_deployment(const struct machine *m)
+{
+    const void *blob;
+    size_t bytes;
+    struct refusal why = {0};
+    if (!m->initrd.bytes) {
+        log_error("no initrd: nothing is deployed");
+        return;
+    }
+    enum err e = archive_find((const void *)m->initrd.base, m->initrd.bytes, DEPLOYMENT_FILE, &blob,
+                              &bytes, &why);
+    if (e == ERR_NOT_FOUND) {
+        log_error("initrd: no file \"%s\": nothing is deployed", DEPLOYMENT_FILE);
+    } else if (e != OK) {
+        log_error("initrd: %s is %llu, limit %llu: nothing is deployed",
+                  why.what ? why.what : err_name(e), (unsigned long long)why.value,
+                  (unsigned long long)why.limit);
+    } else if (deployment_parse(blob, bytes, &deployment, refuse) != OK) {
+        log_error("nothing is deployed");
+    }
+}
+
+static void deploy(const struct machine *m)
+{
+    read_deployment(m);
+    network_init(&deployment.network);
+    devices_start_network(m);
+    enum err e = group_init_all(&deployment, (const void *)m->initrd.base, m->initrd.bytes);
+    if (e != OK) {
+        log_error("%u VMs: %s for their stubs; nothing is deployed", deployment.vm_count,
+                  err_name(e));
+    }
+    if (m->initrd.bytes) {
+        frame_release_range((struct frame_range){PA(m->initrd.base), m->initrd.bytes});
+    }
+    log_info("%u VMs defined in %u groups; press h for help", deployment.vm_count, group_count);
+}
+
+void machine_main(const struct machine *m)
+{
+    panic_set_halt(cpu_halt);
+    devices_start_console(m);
+    need(machine_start_interrupts(m), "interrupt controller and timers");
+    say_machine(m);
+    start_memory(m);
+    start_time_and_chance(m);
+    run_init();
+    trap_set_ops(&traps);
+    need(fault_init(), "timers");
+    options_apply(m->bootargs);
+    devices_start_keys(m, keys_press);
+    keys_init();
+    deploy(m);
+    context_enter(run_next());
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Between the switch, the VMs and the uplink.
+ */
+#ifndef CORE_NETWORK_H
+#define CORE_NETWORK_H
+
+#include "core/vm.h"
+#include "dev/drivers/uplink.h"
+
+struct network_counters {
+    uint64_t not_ready; /* frames for a VM whose template is not ready, or that cannot start */
+    uint64_t uplink_dropped;
+};
+
+void network_init(const struct switch_config *config);
+
+/* The wire to the outside; its interrupt calls network_interrupt. */
+void network_set_uplink(struct uplink *u);
+const struct uplink *network_uplink(void);
+
+/* The uplink has something: takes a bounded batch, and the rest at the next trap. */
+void network_interrupt(void);
+
+/* Takes more of what network_interrupt left, and tells the uplink of frames queued for it. Returns
+ * whether frames were taken. */
+bool network_poll_again(void);
+
+/* The guest rang for its transmit ring: forwards all that is in it. Returns false when the ring is
+ * broken and the VM was killed for it. */
+void network_transmit(struct vm *vm);
+
+struct network_counters network_get_counters(void);
+
+#endif

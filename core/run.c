@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a CPU does next, and how events reach a VM.
+ *
+ * Events are posted into the stub and moved to the system page when the VM is entered: it sees all
+ * that happened while it did not run at once.
+ */
+#include "core/run.h"
+#include "arch/cpu.h"
+#include "arch/irq.h"
+#include "arch/time.h"
+#include "core/group.h"
+#include "core/network.h"
+
+#define QUANTUM_NS (10 * NS_PER_MS)
+#define WHEEL_GRANULE_NS (50 * NS_PER_US)
+
+struct run runs[CPUS_MAX];
+static bool synchronous;
+
+struct run *run_this(void)
+{
+    return &runs[cpu_index()];
+}
+
+void run_init(void)
+{
+    struct run *r = run_this();
+    mux_init(&r->mux, ticks_from_ns(QUANTUM_NS));
+    wheel_init(&r->wheel, counter_now(), ticks_from_ns(WHEEL_GRANULE_NS));
+    list_init(&r->ending);
+}
+
+void run_set_synchronous(bool on)
+{
+    synchronous = on;
+}
+
+bool run_synchronous(void)
+{
+    return synchronous;
+}
+
+/* --- events ------------------------------------------------------------------------------- */
+
+static void wake(struct vm *vm)
+{
+    struct run *r = run_this();
+    wheel_cancel(&r->wheel, &vm->stub->timeout);
+    if (unlikely(synchronous)) {
+        mux_wake_now(&r->mux, &vm->sched, counter_now());
+    } else {
+        mux_wake(&r->mux, &vm->sched);
+    }
+}
+
+void event_post(struct stub *s, uint64_t events)
+{
+    s->events |= events;
+    struct vm *vm = s->state == VM_LIVE ? s->vm : NULL;
+    if (vm && vm->wait != WAIT_NONE && (events & ~vm->page->events_masked)) {
+        wake(vm);
+    }
+}
+
+static void gather(struct vm *vm)
+{
+    if (vm->stub->events) {
+        vm->page->events_pending |= vm->stub->events;
+        vm->stub->events = 0;
+    }
+}
+
+uint64_t event_ready(struct vm *vm)
+{
+    gather(vm);
+    return vm->page->events_pending & ~vm->page->events_masked & TOKLAT_EVENTS_ALL;
+}
+
+uint64_t event_take(struct vm *vm)
+{
+    uint64_t ready = event_ready(vm);
+    if (ready) {
+        vm->page->events_pending &= ~ready;
+    }
+    return ready;
+}
+
+/* Gives a VM that is about to be entered what it waited for. */
+static void event_deliver(struct vm *vm)
+{
+    if (vm->wait == WAIT_IDLE) {
+        vm->context.x[0] = event_take(vm);
+    }
+    vm->wait = WAIT_NONE;
+    if (event_ready(vm) && context_takes_events(&vm->context)) {
+        context_raise_irq(&vm->context);
+    }
+}
+
+/* --- the CPU ------------------------------------------------------------------------------ */
+
+static void expire(struct run *r, uint64_t now)
+{
+    struct timeout *t;
+    while ((t = wheel_expire(&r->wheel, now))) {
+        event_post(container_of(t, struct stub, timeout), TOKLAT_EVENT_TIMER);
+    }
+}
+
+static void arm(struct run *r)
+{
+    timer_arm(MIN(mux_deadline(&r->mux), wheel_next(&r->wheel)));
+}
+
+void run_block(struct vm *vm, enum vm_wait wait, uint64_t deadline)
+{
+    struct run *r = run_this();
+    vm->wait = (uint8_t)wait;
+    if (deadline != TICKS_NEVER) {
+        wheel_add(&r->wheel, &vm->stub->timeout, deadline);
+    }
+    mux_stop(&r->mux, MUX_BLOCK, counter_now());
+}
+
+void run_yield(struct vm *vm, enum vm_wait wait)
+{
+    vm->wait = (uint8_t)wait;
+    mux_stop(&run_this()->mux, MUX_YIELD, counter_now());
+}
+
+/* Nobody is runnable: sleeps until an interrupt, and handles it. */
+static void sleep(struct run *r, uint64_t since)
+{
+    context_unload();
+    arm(r);
+    cpu_wait();
+    irq_dispatch();
+    r->mux.idle_ticks += counter_now() - since;
+}
+
+static struct context *prepare(struct vm *vm)
+{
+    vmid_validate(&vm->space.vmid);
+    context_set_space(&vm->context, (uint64_t)vm->space.root, vm->space.vmid.id);
+    context_set_clock(&vm->context, vm->sched.voffset);
+    vm->page->wall_offset = vm->sched.voffset;
+    event_deliver(vm);
+    return &vm->context;
+}
+
+struct context *run_next(void)
+{
+    struct run *r = run_this();
+    for (;;) {
+        uint64_t now = counter_now();
+        expire(r, now);
+        bool starting = group_start_some();
+        struct sched_entry *e = mux_start(&r->mux, now);
+        if (e) {
+            arm(r);
+            return prepare(container_of(e, struct vm, sched));
+        }
+        bool received = network_poll_again();
+        vm_reap();
+        if (!starting && !received) {
+            sleep(r, now);
+        }
+    }
+}
+
+struct context *run_resume(void)
+{
+    struct run *r = run_this();
+    network_poll_again();
+    vm_reap();
+    struct vm *vm = run_current(r);
+    if (!vm) {
+        return run_next();
+    }
+    uint64_t now = counter_now();
+    expire(r, now);
+    if (mux_slice_over(&r->mux, now)) {
+        mux_stop(&r->mux, MUX_PREEMPT, now);
+        return run_next();
+    }
+    arm(r);
+    event_deliver(vm);
+    return &vm->context;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a CPU does next: enter a VM, begin those that are to start, or sleep.
+ */
+#ifndef CORE_RUN_H
+#define CORE_RUN_H
+
+#include "core/vm.h"
+
+/* This CPU's share of the hypervisor; only this CPU touches it. */
+struct run {
+    struct mux mux;
+    struct wheel wheel;
+    struct list ending; /* VMs to be freed */
+    uint64_t kills, faults, hypercalls;
+} __attribute__((aligned(64)));
+
+extern struct run runs[CPUS_MAX];
+
+struct run *run_this(void);
+
+void run_init(void);
+
+static inline struct vm *run_current(struct run *r)
+{
+    return r->mux.current ? container_of(r->mux.current, struct vm, sched) : NULL;
+}
+
+/* Chooses the VM to enter next; sleeps until there is one. There is no current one. */
+struct context *run_next(void);
+
+/* Ends a trap of which anything may have come: frees what ended, lets the current VM go on if its
+ * slice allows, otherwise the next. */
+struct context *run_resume(void);
+
+/* The current VM gives up the CPU: until an event that it does not mask or until `deadline`
+ * (physical ticks, TICKS_NEVER), or only for a turn. */
+void run_block(struct vm *vm, enum vm_wait wait, uint64_t deadline);
+void run_yield(struct vm *vm, enum vm_wait wait);
+
+/* Batched events wait for the VM's turn; the synchronous variant switches to it at once. */
+void run_set_synchronous(bool on);
+bool run_synchronous(void);
+
+/* --- events ------------------------------------------------------------------------------- */
+
+/* Posts events to a VM of this CPU, and wakes it if it waits for one of them. */
+void event_post(struct stub *s, uint64_t events);
+
+/* Events that `vm` would be told of now: pending and not masked. */
+uint64_t event_ready(struct vm *vm);
+
+/* The same, taken from the pending ones. */
+uint64_t event_take(struct vm *vm);
+
+#endif

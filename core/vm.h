@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Virtual machines: the sum of their parts, and their lives.
+ *
+ *   ABSENT --create--> DEFINED --start--> LIVE --exit, fault--> DEAD
+ *      ^                  ^                |
+ *      +----- destroy ----+---- reset -----+
+ *
+ * Every VM is a stub; only one that lives has a descriptor. A stub is at most 64 bytes, because a
+ * machine has a million of them.
+ */
+#ifndef CORE_VM_H
+#define CORE_VM_H
+
+#include "abi/system_page.h"
+#include "arch/context.h"
+#include "core/base/list.h"
+#include "core/deployment.h"
+#include "dev/virtual/console.h"
+#include "dev/virtual/nic.h"
+#include "mm/image.h"
+#include "mm/space.h"
+#include "sched/mux.h"
+#include "sched/wheel.h"
+
+enum vm_state { VM_ABSENT, VM_DEFINED, VM_LIVE, VM_DEAD };
+
+struct vm;
+
+struct stub {
+    struct timeout timeout; /* of idle() */
+    union {
+        struct vm *vm;          /* LIVE */
+        struct stub *next_free; /* ABSENT */
+    };
+    uint64_t events; /* posted, not yet in the system page */
+    uint32_t number; /* 0: a template that boots */
+    uint8_t group;
+    uint8_t state;
+} __attribute__((aligned(64)));
+
+_Static_assert(sizeof(struct stub) <= 64, "budget: a VM that is not resident");
+
+/* What a VM that is not running waits for, and so what it is given when it goes on. */
+enum vm_wait {
+    WAIT_NONE,
+    WAIT_IDLE, /* idle(): events, as its result */
+    WAIT_WFI,  /* WFI: nothing, once an event is there */
+};
+
+struct vm {
+    struct space space; /* first: its root wants the alignment */
+    struct context context;
+    struct sched_entry sched;
+    struct nic nic;
+    struct console console;
+    struct toklat_system_page *page; /* EL2's view of the VM's own */
+    struct stub *stub;
+    struct list ending;  /* in the CPU's list while it is about to be freed */
+    uint32_t scratch[2]; /* the debug keys' */
+    uint8_t wait;        /* enum vm_wait */
+    bool ended;          /* no longer runs; freed when the trap is over */
+    bool restart;        /* ... and then starts again */
+};
+
+_Static_assert(sizeof(struct vm) <= 1024, "budget: descriptor of a resident VM");
+
+enum group_state { GROUP_BOOTING, GROUP_READY, GROUP_FAILED };
+
+/* A deployment node at run time. */
+struct group {
+    const struct deployment_group *config;
+    struct image image;
+    struct vm *template; /* boots, then is frozen and cloned */
+    struct stub boot;    /* the template's, while it boots */
+    struct stub *free;   /* ABSENT stubs of the reserve */
+    uint32_t start_next; /* instance to start at boot next; 0: none */
+    uint8_t state;
+    uint8_t index;
+    uint32_t defined, live, dead;
+    uint64_t started, killed, exited;
+};
+
+extern struct group groups[DEPLOYMENT_GROUPS_MAX];
+extern unsigned group_count;
+
+/* Makes room for VMs 1 to `count`, all ABSENT. ERR_NO_MEMORY: it does not fit. Boot CPU, once. */
+enum err vm_table_init(uint32_t count) MUST_USE;
+
+/* The stub of VM `number`, or NULL if there is no such number or it is ABSENT. */
+struct stub *vm_find(uint32_t number);
+uint32_t vm_table_size(void);
+
+/* Says what VM `number` is at first: DEFINED, or ABSENT and in the group's reserve. Reserves are
+ * handed out in the reverse of the order of these calls. Boot CPU. */
+void vm_define(struct group *g, uint32_t number, bool exists);
+
+/* A zeroed descriptor for the stub, with room for lazily saved registers if `extra`. */
+enum err vm_allocate(struct stub *s, bool extra) MUST_USE;
+
+/* Frees a descriptor and all that it holds; the stub has none afterwards. */
+void vm_free(struct vm *vm);
+
+/* Gives the group's next free number a stub that is DEFINED. ERR_NO_MEMORY: the reserve is used
+ * up; ERR_BUSY: the group's template is not ready. */
+enum err vm_create(struct group *g, uint32_t *number) MUST_USE;
+
+/* Clones a DEFINED VM from its template and makes it runnable. ERR_BUSY: not DEFINED, or the
+ * template is not ready; ERR_NO_MEMORY: nothing was changed. */
+enum err vm_start(struct stub *s) MUST_USE;
+
+/* Takes a VM that is not current away and frees all that it holds; it is ABSENT afterwards if it
+ * is of the reserve, otherwise DEFINED. */
+void vm_destroy(struct stub *s);
+
+/* A VM ends: for what it did (`fmt` says what, for the console), of its own will, or to begin
+ * anew. It never runs again; what it holds is freed by vm_reap. */
+void vm_kill(struct vm *vm, const char *fmt, ...) PRINTF(2, 3);
+void vm_exit(struct vm *vm, uint64_t status);
+void vm_reset(struct vm *vm);
+
+/* Frees the VMs of this CPU that ended. Called when a trap is done with its VM. */
+void vm_reap(void);
+
+static inline struct group *vm_group(const struct vm *vm)
+{
+    return &groups[vm->stub->group];
+}
+
+/* From 1; 0 for a template that boots. */
+static inline uint32_t vm_instance(const struct stub *s)
+{
+    return s->number ? s->number - groups[s->group].config->first_vm + 1 : 0;
+}
+
+/* Shows the guest what it holds, after that changed. */
+void vm_show_account(struct vm *vm);
+
+uint32_t vm_descriptor_bytes(const struct vm *vm);
+
+/* Memory for the lazily saved registers of a VM that needs them. ERR_NO_MEMORY: none. */
+enum err vm_give_extra(struct vm *vm) MUST_USE;
+
+#endif
