@@ -2,7 +2,8 @@
 # Builds the guests: $(BUILD)/guests/NAME.elf for every name below. Included by the top Makefile;
 # works alone too (make -f guests/guests.mk), from the top of the tree.
 #
-# To add a guest, add a folder guests/NAME with its sources and one line at the end:
+# To add a guest, add a folder guests/NAME, or tests/guests/NAME, with its sources and one line at
+# the end:
 #   $(eval $(call guest,NAME,[net [httpd]]))
 # "net" links lwIP and the network driver (the folder then has a net_config.h), "httpd" also
 # lwIP's HTTP server.
@@ -44,15 +45,17 @@ $(LWIP_STAMP): tools/fetch-source | packages
 
 # guest NAME FEATURES: every guest has objects of its own, because lwIP's options differ.
 define guest
+guest_$(1)_folder := $$(firstword $$(wildcard guests/$(1) tests/guests/$(1)))
 guest_$(1)_dir := $(BUILD)/guests/obj/$(1)
-guest_$(1)_own := $$(RT_SOURCES) $$(sort $$(wildcard guests/$(1)/*.c guests/$(1)/*.S)) \
+guest_$(1)_own := $$(RT_SOURCES) \
+    $$(sort $$(wildcard $$(guest_$(1)_folder)/*.c $$(guest_$(1)_folder)/*.S)) \
     $$(if $$(filter net,$(2)),$$(RT_NET_SOURCES))
 guest_$(1)_lwip := $$(if $$(filter net,$(2)),$$(LWIP_NET_FILES)) \
     $$(if $$(filter httpd,$(2)),$$(LWIP_HTTPD_FILES))
 guest_$(1)_own_objects := $$(guest_$(1)_own:%=$$(guest_$(1)_dir)/%.o)
 guest_$(1)_lwip_objects := $$(guest_$(1)_lwip:%=$$(guest_$(1)_dir)/lwip/%.o)
 guest_$(1)_objects := $$(guest_$(1)_own_objects) $$(guest_$(1)_lwip_objects)
-guest_$(1)_cflags := $$(if $$(filter net,$(2)),-Iguests/$(1) $$(LWIP_CFLAGS))
+guest_$(1)_cflags := $$(if $$(filter net,$(2)),-I$$(guest_$(1)_folder) $$(LWIP_CFLAGS))
 
 $$(guest_$(1)_own_objects): $$(guest_$(1)_dir)/%.o: % guests/guests.mk | \
     packages $$(if $$(filter net,$(2)),$$(LWIP_STAMP))
@@ -80,3 +83,8 @@ endef
 $(eval $(call guest,hello,))
 $(eval $(call guest,httpd,net httpd))
 #$(eval $(call guest,portal,net))
+
+# What only tests run.
+$(eval $(call guest,faulty,))
+$(eval $(call guest,stillborn,))
+$(eval $(call guest,large,))
