@@ -108,11 +108,6 @@ void mode_physical_timer(void)
     __asm__ volatile("msr cntp_ctl_el0, %0" ::"r"(1ull));
 }
 
-void mode_other_hvc(void)
-{
-    __asm__ volatile("hvc #1");
-}
-
 void mode_spin(void)
 {
     console_printf("spinning\n");

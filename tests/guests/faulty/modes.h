@@ -12,7 +12,7 @@
  * thing that was not. */
 bool mode_bad_hypercall(void);
 bool mode_smc(void);
-bool mode_wild_ring(void);
+bool mode_odd_frames(void);
 bool mode_fp(void);
 bool mode_virtual_time(void);
 bool mode_events(void);
@@ -34,8 +34,8 @@ void mode_set_way(void);
 void mode_sysreg(void);
 void mode_debug_register(void);
 void mode_physical_timer(void);
-void mode_other_hvc(void);
 void mode_spin(void);
+void mode_wild_ring(const char *kind); /* what stands after "wild-ring" in the mode's name */
 
 /* Says "FAIL what" unless it holds; returns whether it does. */
 bool check(bool holds, const char *what);

@@ -128,10 +128,10 @@ static bool events_masked(void)
     events_mask(TOKLAT_EVENT_TIMER);
     timer_start(TIMER_NS);
     bool fine = check(wait_for(&page->events_pending, TOKLAT_EVENT_TIMER), "timer posted masked");
-    hypercall(TOKLAT_VERSION, 0, 0, 0, 0, 0);
+    doorbell(0);
     fine &= check_number((int64_t)upcalls, 0, "no upcall while masked");
     page->events_masked = 0; /* and no look: the next entry must deliver it */
-    hypercall(TOKLAT_VERSION, 0, 0, 0, 0, 0);
+    doorbell(0);
     fine &= check_number((int64_t)upcalls, 1, "upcall at the next entry");
     return check_number((int64_t)upcall_events, TOKLAT_EVENT_TIMER, "the masked event") && fine;
 }
@@ -171,6 +171,7 @@ static bool events_by_wfi(void)
 
 bool mode_events(void)
 {
+    events_take(TOKLAT_EVENT_RESUMED);
     bool fine = events_by_idle();
 
     fine &= events_by_exception();
