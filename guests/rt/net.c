@@ -68,7 +68,11 @@ void net_run(void)
         bool more = nic_poll(&netif);
         timers_run();
         nic_flush();
-        events = idle(more ? 0 : timers_sleep_ns());
+        uint64_t sleep_ns = more ? 0 : timers_sleep_ns();
+        if (sleep_ns == TOKLAT_IDLE_FOREVER) {
+            nic_calm();
+        }
+        events = idle(sleep_ns);
         if ((events & TOKLAT_EVENT_RESUMED) != 0) {
             take_identity();
         }

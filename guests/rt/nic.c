@@ -2,7 +2,9 @@
 /*
  * Frames go both ways without a copy where they can. A received frame is a pbuf over the buffer
  * that EL2 filled, and the buffer is posted again when lwIP frees it; if lwIP keeps so many that
- * EL2 would run out, the frame is copied instead. A frame to send that lies in one piece is sent
+ * EL2 would run out, the frame is copied instead. A quiet VM has few buffers, because each one
+ * that EL2 writes into costs memory; when all of them were filled at once, more are added, up to
+ * the size of the ring, and they go when the VM is quiet again. A frame to send that lies in one piece is sent
  * from where it is, with virtio's header written into the room that lwIP leaves before it.
  *
  *      virtio header 12        Ethernet 14    IP ...
@@ -11,6 +13,7 @@
  */
 #include "guests/rt/nic.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "abi/virtq.h"
@@ -26,6 +29,7 @@
 #define FRAME_BYTES_MIN 14
 #define FRAME_BYTES_MAX 1514
 #define RX_KEEP_POSTED 2 /* with fewer than this the frame is copied */
+#define RX_GROWTH 4      /* buffers added when EL2 ran out */
 #define RING NET_RING_SIZE
 
 _Static_assert(NET_RX_BUFFERS <= RING, "every receive buffer can be posted");
@@ -51,6 +55,8 @@ static struct {
     struct rx_buffer *rx_owner[RING]; /* by descriptor */
     struct pbuf *tx_owner[RING];
     uint32_t rx_posted;
+    uint32_t rx_buffers; /* in all */
+    bool calm;
     uint32_t bells; /* queues to ring for */
     struct rx_buffer buffers[NET_RX_BUFFERS];
 } nic __attribute__((section(".bss.hot.nic")));
@@ -66,9 +72,37 @@ static void rx_post(struct rx_buffer *buffer)
     }
 }
 
+static bool is_spare(const struct rx_buffer *buffer)
+{
+    return buffer < nic.buffers || buffer >= nic.buffers + NET_RX_BUFFERS;
+}
+
 static void rx_freed(struct pbuf *pbuf)
 {
-    rx_post((struct rx_buffer *)(void *)pbuf);
+    struct rx_buffer *buffer = (struct rx_buffer *)(void *)pbuf;
+    if (nic.calm && is_spare(buffer)) {
+        free(buffer);
+        nic.rx_buffers--;
+        return;
+    }
+    rx_post(buffer);
+}
+
+static void rx_add_spare(void)
+{
+    struct rx_buffer *buffer = nic.rx_buffers < RING ? malloc(sizeof(*buffer)) : NULL;
+    if (buffer == NULL) {
+        return;
+    }
+    nic.rx_buffers++;
+    nic.calm = false;
+    buffer->pbuf.custom_free_function = rx_freed;
+    rx_post(buffer);
+}
+
+void nic_calm(void)
+{
+    nic.calm = true;
 }
 
 bool nic_init(void)
@@ -84,6 +118,7 @@ bool nic_init(void)
         nic.buffers[i].pbuf.custom_free_function = rx_freed;
         rx_post(&nic.buffers[i]);
     }
+    nic.rx_buffers = NET_RX_BUFFERS;
     nic_flush();
     return true;
 }
@@ -194,16 +229,24 @@ err_t nic_netif_init(struct netif *netif)
     return ERR_OK;
 }
 
+/* Frames that EL2 has delivered and nobody took yet. */
+static unsigned rx_waiting(void)
+{
+    return (uint16_t)(nic.rx.used->idx - nic.rx.last_used);
+}
+
 bool nic_poll(struct netif *netif)
 {
+    unsigned frames = 0;
+    bool starved = nic.rx_posted > 0 && rx_waiting() >= nic.rx_posted;
     tx_reap();
-    for (unsigned frames = 0; virtq_has_used(&nic.rx); frames++) {
-        if (frames == 2 * RING) {
-            return true;
-        }
+    for (; virtq_has_used(&nic.rx) && frames < 2 * RING; frames++) {
         rx_take(netif);
     }
-    return false;
+    for (unsigned i = 0; starved && i < RX_GROWTH; i++) {
+        rx_add_spare();
+    }
+    return virtq_has_used(&nic.rx);
 }
 
 void nic_flush(void)

@@ -23,4 +23,7 @@ bool nic_poll(struct netif *netif);
  * events only if some frames are still EL2's. */
 void nic_flush(void);
 
+/* Says that no connection is open: receive buffers that were added under load may go. */
+void nic_calm(void);
+
 #endif

@@ -26,10 +26,10 @@
 #define MEM_ALIGNMENT 8
 #define LWIP_SUPPORT_CUSTOM_PBUF 1
 #ifndef NET_RX_BUFFERS
-#define NET_RX_BUFFERS 4 /* received frames that the device may fill ahead */
+#define NET_RX_BUFFERS 4 /* received frames that the device may fill ahead, in a quiet VM */
 #endif
 #ifndef NET_RING_SIZE
-#define NET_RING_SIZE 8 /* entries of each queue; at least NET_RX_BUFFERS, a power of two */
+#define NET_RING_SIZE 16 /* entries of each queue, a power of two; as many buffers in a busy VM */
 #endif
 
 /* Link: two bytes of padding align the IP header; virtio's header goes before them. */
@@ -77,6 +77,7 @@
 #ifndef TCP_QUEUE_OOSEQ
 #define TCP_QUEUE_OOSEQ 0
 #endif
+#define LWIP_TCP_RTO_TIME 1000 /* ms, before a round trip was measured (RFC 6298) */
 #define TCP_MSL 1000 /* ms: both ends are on one machine or near it */
 #define TCP_FIN_WAIT_TIMEOUT 5000
 #define TCP_SYN_RCVD_TIMEOUT 5000
