@@ -82,7 +82,7 @@ endef
 
 $(eval $(call guest,hello,))
 $(eval $(call guest,httpd,net httpd))
-#$(eval $(call guest,portal,net))
+$(eval $(call guest,portal,net))
 
 # What only tests run.
 $(eval $(call guest,faulty,))

@@ -28,7 +28,7 @@
 #define HEADER_ROOM (HEADER_BYTES - ETH_PAD_SIZE) /* before lwIP's frame */
 #define FRAME_BYTES_MIN 14
 #define FRAME_BYTES_MAX 1514
-#define RX_KEEP_POSTED 2 /* with fewer than this the frame is copied */
+#define RX_KEEP_POSTED (NET_RX_BUFFERS / 2) /* with fewer the frame is copied */
 #define RX_GROWTH 4      /* buffers added when EL2 ran out */
 #define RING NET_RING_SIZE
 
