@@ -20,13 +20,8 @@
 
 #define PATH_MAX 128
 
-static struct {
-    const struct uart_ops *ops;
-    uintptr_t base;
-    int node;
-    void (*key)(char c);
-} uart;
-
+static int uart_node = -1;
+static void (*on_key)(char c);
 static struct uplink *uplink;
 
 /* The first register range of `node`, mapped. */
@@ -52,16 +47,6 @@ static enum err interrupt_of(const void *fdt, int node, uint32_t *irq)
 }
 
 /* --- console ------------------------------------------------------------------------------ */
-
-static void uart_write(const char *text, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (text[i] == '\n') {
-            uart.ops->put(uart.base, '\r');
-        }
-        uart.ops->put(uart.base, text[i]);
-    }
-}
 
 static const struct uart_ops *driver_of(const void *fdt, int node)
 {
@@ -111,9 +96,8 @@ bool devices_start_console(const struct machine *m)
     if (node < 0 || map_registers(m->fdt, node, &base) != OK) {
         return false;
     }
-    uart.ops = driver_of(m->fdt, node);
-    uart.base = base;
-    uart.node = node;
+    uart_node = node;
+    uart_use(driver_of(m->fdt, node), base);
     log_set_sink(uart_write);
     return true;
 }
@@ -121,21 +105,17 @@ bool devices_start_console(const struct machine *m)
 static void on_uart(uint32_t irq)
 {
     (void)irq;
-    int c;
-    uart.ops->ack(uart.base);
-    while ((c = uart.ops->get(uart.base)) >= 0) {
-        uart.key((char)c);
-    }
+    uart_interrupt(on_key);
 }
 
 void devices_start_keys(const struct machine *m, void (*key)(char c))
 {
     uint32_t irq;
-    if (!uart.ops) {
+    if (uart_node < 0) {
         return;
     }
-    uart.key = key;
-    enum err e = interrupt_of(m->fdt, uart.node, &irq);
+    on_key = key;
+    enum err e = interrupt_of(m->fdt, uart_node, &irq);
     if (e == OK) {
         e = irq_register(irq, on_uart);
     }
@@ -143,7 +123,7 @@ void devices_start_keys(const struct machine *m, void (*key)(char c))
         log_warn("console: no interrupt (%s), so no debug keys", err_name(e));
         return;
     }
-    uart.ops->enable_receive(uart.base);
+    uart_start_interrupts();
 }
 
 /* --- network ------------------------------------------------------------------------------ */

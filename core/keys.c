@@ -11,6 +11,7 @@
 #include "core/group.h"
 #include "core/network.h"
 #include "core/run.h"
+#include "dev/drivers/uart.h"
 
 #define ULL(x) ((unsigned long long)(x))
 
@@ -114,6 +115,7 @@ static void key_counters(void)
             "VMs not ready, %llu at the uplink\n",
             ULL(s.dropped_spoofed), ULL(s.dropped_reach), ULL(s.dropped_unknown),
             ULL(s.dropped_malformed), ULL(n.not_ready), ULL(n.uplink_dropped));
+    log_raw("console: %llu lines of VMs dropped\n", ULL(uart_dropped()));
     if (u) {
         log_raw("uplink %s: %llu received, %llu sent, %llu not sent, %llu polls\n", u->name,
                 ULL(u->rx_frames), ULL(u->tx_frames), ULL(u->tx_dropped), ULL(u->polls));
@@ -176,7 +178,9 @@ void keys_press(char c)
 
 static void print_line(const char *name, uint32_t instance, const char *line, size_t n)
 {
-    log_raw("[%s/%u] %.*s\n", name, instance, (int)n, line);
+    char text[TOKLAT_NAME_BYTES + CONSOLE_LINE_MAX + 16];
+    int length = fmt_snprintf(text, sizeof(text), "[%s/%u] %.*s\n", name, instance, (int)n, line);
+    uart_queue(text, (size_t)length);
 }
 
 void keys_init(void)

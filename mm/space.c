@@ -223,41 +223,54 @@ enum err space_release(struct space *s, ipa_t ipa, uint64_t pages, uint64_t *fre
 
 /* The proportional set size. A page has a reference for each table that maps it, and a shared
  * table one for each root. From a table of its own, a space cannot see how many roots share its
- * template's table; it counts them as one, which is what they are once every clone has written
+ * template's table; it counts none, which is right once every clone has written
  * below that table. */
+
+/* Shares of pages are summed in 1/65,536 of a byte, so that many small ones are not lost. */
+#define PSS_SHIFT 16
+
+/* `also` spaces reach the frame through a table that they share. */
+static uint64_t page_pss(pa_t frame, uint64_t also)
+{
+    uint64_t tables = frame_refs(frame);
+    if (frame_kind(frame) == FRAME_SHARED) {
+        tables--; /* the template's own, which is no VM's */
+    }
+    return (PAGE_SIZE << PSS_SHIFT) / MAX(tables + also, 1ull);
+}
 
 static uint64_t table_pss(pte_t root)
 {
-    uint64_t bytes = 0;
+    uint64_t sum = 0;
     const pte_t *table = root_table(root);
-    uint64_t roots = root & PTE_SW_SHARED ? frame_refs(pte_pa(root)) : 1;
+    uint64_t also = root & PTE_SW_SHARED ? frame_refs(pte_pa(root)) - 1 : 0;
     for (unsigned i = table_first(table, root); i < STAGE2_TABLE_ENTRIES;
          i = table_after(table, root, i)) {
-        bytes += PAGE_SIZE / (frame_refs(pte_pa(table[i])) + roots - 1);
+        sum += page_pss(pte_pa(table[i]), also);
     }
-    return bytes;
+    return sum;
 }
 
 static uint64_t block_pss(pte_t root)
 {
-    uint64_t bytes = 0;
+    uint64_t sum = 0;
     pa_t pa = pte_pa(root);
     for (unsigned i = 0; i < PAGES_PER_BLOCK; i++, pa.v += PAGE_SIZE) {
-        bytes += PAGE_SIZE / frame_refs(pa);
+        sum += page_pss(pa, 0);
     }
-    return bytes;
+    return sum;
 }
 
 uint64_t space_pss_bytes(const struct space *s)
 {
-    uint64_t bytes = 0;
+    uint64_t sum = 0;
     for (unsigned i = 0; i < STAGE2_ROOT_ENTRIES; i++) {
         pte_t root = s->root[i];
         if (root_is_table(root)) {
-            bytes += table_pss(root);
+            sum += table_pss(root);
         } else if (root_is_block(root)) {
-            bytes += block_pss(root);
+            sum += block_pss(root);
         }
     }
-    return bytes;
+    return sum >> PSS_SHIFT;
 }

@@ -88,8 +88,8 @@ enum err space_resolve(struct space *s, ipa_t ipa, enum access access, void **ou
  * number of private frames freed in `*freed`. */
 enum err space_release(struct space *s, ipa_t ipa, uint64_t pages, uint64_t *freed) MUST_USE;
 
-/* Bytes of pages mapped, shared ones divided by the number of spaces that map them, rounded down
- * page by page: the proportional set size. Walks the tables: for debug keys. */
+/* Bytes of pages mapped, shared ones divided by the number of VMs that map them: the proportional
+ * set size, rounded down. Walks the tables: for debug keys. */
 uint64_t space_pss_bytes(const struct space *s);
 
 /* Copies between EL2 and a guest's memory; may cross pages; on an error, part may be copied. */

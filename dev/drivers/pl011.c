@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Arm PrimeCell UART PL011 (DDI 0183). Line speed and format are the firmware's: they are never
- * changed here. A transmitter that stays full costs characters, never the CPU.
- */
+ * changed here. */
 #include "dev/drivers/mmio.h"
 #include "dev/drivers/uart.h"
 
@@ -19,20 +18,16 @@
 #define UARTIMSC 0x038
 #define UARTICR 0x044
 #define INT_RX (1u << 4)
+#define INT_TX (1u << 5)
 #define INT_RX_TIMEOUT (1u << 6)
 
-/* Reads of the flag register before a character is given up: far longer than one takes to leave
- * at 9,600 baud, at the speed of any bus. */
-#define PUT_POLLS 1000000u
-
-static void pl011_put(uintptr_t base, char c)
+static bool pl011_put(uintptr_t base, char c)
 {
-    for (uint32_t i = 0; i < PUT_POLLS; i++) {
-        if (!(mmio_read32(base + UARTFR) & UARTFR_TXFF)) {
-            mmio_write32(base + UARTDR, (uint8_t)c);
-            return;
-        }
+    if (mmio_read32(base + UARTFR) & UARTFR_TXFF) {
+        return false;
     }
+    mmio_write32(base + UARTDR, (uint8_t)c);
+    return true;
 }
 
 static int pl011_get(uintptr_t base)
@@ -46,21 +41,27 @@ static int pl011_get(uintptr_t base)
     return -1;
 }
 
-static void pl011_enable_receive(uintptr_t base)
+static void pl011_start(uintptr_t base)
 {
     uint32_t cr = mmio_read32(base + UARTCR);
     mmio_write32(base + UARTCR, cr | UARTCR_UARTEN | UARTCR_TXE | UARTCR_RXE);
     mmio_write32(base + UARTIMSC, INT_RX | INT_RX_TIMEOUT);
 }
 
+static void pl011_interrupt_on_room(uintptr_t base, bool on)
+{
+    mmio_write32(base + UARTIMSC, INT_RX | INT_RX_TIMEOUT | (on ? INT_TX : 0));
+}
+
 static void pl011_ack(uintptr_t base)
 {
-    mmio_write32(base + UARTICR, INT_RX | INT_RX_TIMEOUT);
+    mmio_write32(base + UARTICR, INT_RX | INT_RX_TIMEOUT | INT_TX);
 }
 
 const struct uart_ops pl011_ops = {
     .put = pl011_put,
     .get = pl011_get,
-    .enable_receive = pl011_enable_receive,
+    .start = pl011_start,
+    .interrupt_on_room = pl011_interrupt_on_room,
     .ack = pl011_ack,
 };
