@@ -187,7 +187,8 @@ static struct context *call_vm_control(struct vm *vm)
     if (!vm_group(vm)->config->supervisor) {
         return result(vm, TOKLAT_E_DENIED);
     }
-    return result(vm, control(vm, x[1], x[2]));
+    vm->context.x[0] = (uint64_t)control(vm, x[1], x[2]);
+    return run_resume(); /* another may be runnable now */
 }
 
 static const call_fn calls[TOKLAT_CALLS] = {

@@ -49,6 +49,10 @@ void world_switch(struct context *to);
 struct context *trap_fault(struct context *c, uint64_t serror);
 void trap_el2_fault(uint64_t esr, uint64_t elr, uint64_t far, uint64_t sp) NORETURN;
 
+/* VTTBR_EL2 while no VM is loaded: VMID 0 and an empty root, so that a table walk that the CPU
+ * makes ahead of time finds nothing, whatever happens to the memory of the last VM's root. */
+uint64_t stage2_nobody(void);
+
 void fp_save(struct context_extra *e);
 void fp_load(const struct context_extra *e);
 

@@ -10,6 +10,13 @@
 
 #define VMID_MAX 255 /* 8 bits: VTCR_EL2.VS is 0 on all CPUs, 0 is EL2's own */
 
+static const pte_t empty_root[STAGE2_ROOT_ENTRIES] __attribute__((aligned(128)));
+
+uint64_t stage2_nobody(void)
+{
+    return (uint64_t)empty_root;
+}
+
 void vmid_validate(struct vmid *v)
 {
     struct cpu *cpu = cpu_this();
@@ -40,7 +47,7 @@ static uint64_t vmid_select(const struct vmid *v)
 {
     uint64_t old = read_sysreg(vttbr_el2);
     if (old >> 48 != v->id) {
-        write_sysreg(vttbr_el2, (uint64_t)v->id << 48);
+        write_sysreg(vttbr_el2, stage2_nobody() | (uint64_t)v->id << 48);
         isb();
     }
     return old;

@@ -125,6 +125,7 @@ void context_unload(void)
     if (cpu->loaded) {
         save_system(cpu->loaded);
         cpu->loaded = NULL;
+        write_sysreg(vttbr_el2, stage2_nobody());
         fp_guard(cpu, NULL);
     }
 }
