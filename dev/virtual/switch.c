@@ -142,7 +142,7 @@ static uint32_t vm_at(uint32_t ip, enum nic_reach *reach)
 {
     uint32_t n = ip - config.base;
     bool same_net = ((ip ^ config.base) & config.netmask) == 0;
-    return same_net && ip != config.address && reachable(n, reach) ? n : 0;
+    return same_net && reachable(n, reach) ? n : 0;
 }
 
 void switch_init(const struct switch_config *c, const struct switch_ops *o)

@@ -403,6 +403,10 @@ static void test_remove(void **state)
     assert_ptr_equal(mux_start(&mux, now + 10), &c->entry);
     mux_remove(&mux, &c->entry, now + 20);
     assert_null(mux_start(&mux, now + 20));
+    uint64_t switches = mux.switches;
+    mux_wake(&mux, &c->entry); /* another VM may get the memory of one that is gone */
+    assert_ptr_equal(mux_start(&mux, now + 30), &c->entry);
+    assert_int_equal(mux.switches, switches + 1);
 }
 
 int main(void)

@@ -589,6 +589,16 @@ static void test_last_number(void **state)
     assert_int_equal(switch_get_counters().arp_answered, 0);
 }
 
+/* A VM whose number leads out of the network is reached by MAC only. */
+static void test_number_outside_netmask(void **state)
+{
+    (void)state;
+    vm_asks(1, BASE + SWITCH_VMS_MAX);
+    from_vm(1);
+    assert_int_equal(got.to, 0);
+    assert_int_equal(switch_get_counters().vm_to_uplink, 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, setup)
 
 int main(void)
@@ -617,6 +627,7 @@ int main(void)
         TEST(test_malformed),
         TEST(test_other_protocols),
         TEST(test_last_number),
+        TEST(test_number_outside_netmask),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -195,6 +195,16 @@ static void test_next_is_exact_when_near(void **state)
     assert_int_equal(m.expired, 1);
 }
 
+/* Precision does not suffer from having been idle for long. */
+static void test_next_is_exact_after_a_pause(void **state)
+{
+    (void)state;
+    model_init(0, 16);
+    advance(1000000);
+    add(0, 1000400);
+    assert_int_equal(wheel_next(&m.wheel), 1000400);
+}
+
 /* A leap over every level costs a step for each timeout and level, not for each granule: with
  * granules of one tick, 2^60 of them would never end. */
 static void test_leap(void **state)
@@ -250,6 +260,7 @@ int main(void)
         cmocka_unit_test(test_past_deadline_expires_at_once),
         cmocka_unit_test(test_granule_is_rounded_down),
         cmocka_unit_test(test_next_is_exact_when_near),
+        cmocka_unit_test(test_next_is_exact_after_a_pause),
         cmocka_unit_test(test_leap),
         cmocka_unit_test(test_beyond_the_top_level),
         cmocka_unit_test(test_cancel_anywhere_in_a_slot),
