@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What takes two VMs, and the second of them.
+ */
+#include "abi/hypercall.h"
+#include "abi/system_page.h"
+#include "guests/rt/console.h"
+#include "guests/rt/hypercall.h"
+#include "guests/rt/time.h"
+#include "tests/guests/bench/bench.h"
+#include "tests/guests/bench/loops.h"
+#include "tests/guests/bench/wire.h"
+
+#define SWITCHES 2000
+#define SWITCHES_SLACK 200 /* that the peer yields more often than it is measured */
+#define ROUND_TRIPS 1000
+#define HOLD_NS (5 * NS_PER_MS)
+#define BATCH 64
+#define BATCHES 16
+
+static uint32_t peer(void)
+{
+    return wire_peer(PEER_PEER);
+}
+
+static void ask(uint32_t command, uint64_t number)
+{
+    wire_send(peer(), command, number, WIRE_FRAME_MIN);
+}
+
+static void await(uint32_t command)
+{
+    while (wire_receive()->command != command) {
+        wire_release();
+    }
+    wire_release();
+}
+
+/* vm_switch: both VMs yield in turn, so one turn of this loop is two switches; against NOPs. */
+static void vm_switch(void)
+{
+    ask(WIRE_YIELD, SWITCHES + SWITCHES_SLACK);
+    loop_call(TOKLAT_IDLE, 0, 0, SWITCHES_SLACK / 4);
+    uint64_t t0 = bench_ticks();
+    loop_call(TOKLAT_IDLE, 0, 0, SWITCHES);
+    uint64_t t1 = bench_ticks();
+    loop_call_nop(TOKLAT_IDLE, 0, 0, 2 * SWITCHES);
+    uint64_t t2 = bench_ticks();
+    bench_report("vm_switch", t1 - t0, t2 - t1, 0, 2 * SWITCHES);
+    ask(WIRE_ECHO, 0);
+    await(WIRE_ECHO);
+}
+
+/* notify_round_trip: a frame of 64 bytes there and back; both VMs idle while they wait. */
+static void notify_round_trip(void)
+{
+    uint64_t t0 = bench_ticks();
+    for (unsigned i = 0; i < ROUND_TRIPS; i++) {
+        ask(WIRE_ECHO, i);
+        wire_receive();
+        wire_release();
+    }
+    uint64_t t1 = bench_ticks();
+    bench_report_whole("notify_round_trip", t1 - t0, ROUND_TRIPS);
+}
+
+/* Has the peer stay away, and waits until it does. */
+static void hold(uint32_t command)
+{
+    ask(command, HOLD_NS);
+    await(WIRE_DONE);
+    idle(0);
+}
+
+/* The peer is awake again and has thrown away what came. */
+static void resume(void)
+{
+    wire_init();
+    await(WIRE_DONE);
+}
+
+/* packet_vm_to_vm: a doorbell for one frame of 100 bytes to a VM that needs no waking, against the
+ * same stores with a NOP. */
+static void packet_vm_to_vm(void)
+{
+    volatile uint16_t dummy = 0;
+    uint64_t whole = 0, loop = 0;
+    for (unsigned i = 0; i < BATCHES; i++) {
+        hold(WIRE_HOLD_QUIET);
+        wire_repeat(peer(), WIRE_FRAME_UDP);
+        uint64_t t0 = bench_ticks();
+        loop_doorbell(&wire_tx.avail->idx, &dummy, BATCH);
+        uint64_t t1 = bench_ticks();
+        loop_doorbell_nop(&dummy, &dummy, BATCH);
+        uint64_t t2 = bench_ticks();
+        whole += t1 - t0;
+        loop += t2 - t1;
+        resume();
+    }
+    bench_report("packet_vm_to_vm", whole, loop, 0, BATCHES * BATCH);
+}
+
+/* One doorbell for 64 frames to the peer, which does not run. */
+static uint64_t send_batch(uint32_t command)
+{
+    hold(command);
+    wire_repeat(peer(), WIRE_FRAME_MIN);
+    wire_tx.avail->idx = BATCH;
+    uint64_t t0 = bench_ticks();
+    doorbell(1u << TOKLAT_QUEUE_NET_TX);
+    uint64_t t1 = bench_ticks();
+    resume();
+    return t1 - t0;
+}
+
+/* event_batched: each of 64 frames posts an event to a VM that does not run, which later takes them
+ * with one call; against the same frames with events turned off in its ring. */
+static void event_batched(void)
+{
+    uint64_t with = 0, without = 0;
+    for (unsigned i = 0; i < BATCHES; i++) {
+        with += send_batch(WIRE_HOLD_MASKED);
+        without += send_batch(WIRE_HOLD_QUIET);
+    }
+    bench_report("event_batched", with, without, 0, BATCHES * BATCH);
+}
+
+void measure_pair(void)
+{
+    vm_switch();
+    notify_round_trip();
+    packet_vm_to_vm();
+    event_batched();
+}
+
+/* Answers, stays away, throws away what came and answers again. */
+static void stay_away(struct wire_message *m)
+{
+    volatile struct toklat_system_page *page = system_page();
+    uint64_t ns = m->number;
+    if (m->command == WIRE_HOLD_QUIET) {
+        virtq_interrupts(&wire_rx, false);
+    } else {
+        page->events_masked = TOKLAT_EVENT_NET_RX;
+    }
+    m->command = WIRE_DONE;
+    uint32_t asker = m->from;
+    wire_return();
+    idle(ns);
+    page->events_masked = 0;
+    virtq_interrupts(&wire_rx, true);
+    wire_drain();
+    wire_send(asker, WIRE_DONE, 0, WIRE_FRAME_MIN);
+}
+
+void peer_run(void)
+{
+    for (;;) {
+        struct wire_message *m = wire_receive();
+        uint64_t number = m->number;
+        switch (m->command) {
+        case WIRE_ECHO:
+            wire_return();
+            break;
+        case WIRE_YIELD:
+            wire_release();
+            loop_call(TOKLAT_IDLE, 0, 0, number);
+            break;
+        case WIRE_HOLD_QUIET:
+        case WIRE_HOLD_MASKED:
+            stay_away(m);
+            break;
+        default:
+            wire_release();
+        }
+    }
+}
