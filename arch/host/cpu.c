@@ -24,7 +24,7 @@ unsigned cpu_index(void)
 
 void cpu_wait(void)
 {
-    host_counts.waits++;
+    HOST_COUNT(waits, 1);
 }
 
 void cpu_halt(void)

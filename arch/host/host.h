@@ -36,6 +36,9 @@ struct host_counts {
 
 extern struct host_counts host_counts;
 
+/* Threads play CPUs, so they count at once. */
+#define HOST_COUNT(field, n) ((void)__atomic_fetch_add(&host_counts.field, n, __ATOMIC_RELAXED))
+
 /* The CPU that the calling thread plays, 0 at first. */
 void host_cpu_set(unsigned index);
 

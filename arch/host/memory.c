@@ -73,7 +73,7 @@ void page_zero(void *page)
 {
     require_page(page);
     memset(page, 0, PAGE_SIZE);
-    host_counts.page_zeros++;
+    HOST_COUNT(page_zeros, 1);
 }
 
 void page_copy(void *restrict dst, const void *restrict src)
@@ -81,19 +81,19 @@ void page_copy(void *restrict dst, const void *restrict src)
     require_page(dst);
     require_page(src);
     memcpy(dst, src, PAGE_SIZE);
-    host_counts.page_copies++;
+    HOST_COUNT(page_copies, 1);
 }
 
 void icache_sync(const void *p, size_t n)
 {
     (void)p;
     (void)n;
-    host_counts.icache_syncs++;
+    HOST_COUNT(icache_syncs, 1);
 }
 
 void dcache_clean_poc(const void *p, size_t n)
 {
     (void)p;
-    host_counts.dcache_cleans++;
-    host_counts.dcache_clean_bytes += n;
+    HOST_COUNT(dcache_cleans, 1);
+    HOST_COUNT(dcache_clean_bytes, n);
 }

@@ -18,7 +18,7 @@ static uint16_t next_id[CPUS_MAX];
 void vmid_validate(struct vmid *v)
 {
     unsigned cpu = cpu_index();
-    host_counts.vmids++;
+    HOST_COUNT(vmids, 1);
     if (v->generation != 0 && v->generation == generation[cpu]) {
         return;
     }
@@ -47,7 +47,7 @@ void stage2_publish(pte_t *entry, pte_t pte)
         abort();
     }
     __atomic_store_n(entry, pte, __ATOMIC_RELEASE);
-    host_counts.publishes++;
+    HOST_COUNT(publishes, 1);
 }
 
 void stage2_break(pte_t *entry, ipa_t ipa, const struct vmid *v)
@@ -55,11 +55,11 @@ void stage2_break(pte_t *entry, ipa_t ipa, const struct vmid *v)
     (void)ipa;
     (void)v;
     __atomic_store_n(entry, 0, __ATOMIC_RELEASE);
-    host_counts.breaks++;
+    HOST_COUNT(breaks, 1);
 }
 
 void stage2_flush(const struct vmid *v)
 {
     (void)v;
-    host_counts.flushes++;
+    HOST_COUNT(flushes, 1);
 }

@@ -58,5 +58,5 @@ uint64_t ns_from_ticks(uint64_t ticks)
 void timer_arm(uint64_t deadline)
 {
     armed_plus_one[cpu_index()] = deadline + 1;
-    host_counts.arms++;
+    HOST_COUNT(arms, 1);
 }
