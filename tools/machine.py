@@ -29,6 +29,7 @@ TAIL_LINES = 40
 BOOT_SECONDS = 60
 STOP_SECONDS = 10
 POLL_SECONDS = 0.05
+PROBE_SECONDS = 1
 
 
 class MachineError(AssertionError):
@@ -169,7 +170,7 @@ class Machine:
     def footprint(self, timeout=60):
         """What the debug key `f` says, as a dictionary."""
         start = self.send_key("f")
-        line = self.wait_for(r'^\{"images".*\}\s*?$', timeout, start)
+        line = self.wait_for(r'^\{"images".*\}\r?\n', timeout, start)
         return json.loads(line.group())
 
     # The network.
@@ -214,8 +215,9 @@ class Machine:
         raise MachineError(f"{what}: not within {timeout} s; last: {last!r}" + self.tail())
 
     def wait_until_serving(self, path="/", timeout=BOOT_SECONDS):
+        """The probes are short: a connection made before the portal listens is never answered."""
         return self.wait_until(
-            lambda: self.get(path, timeout=5)[0] == 200, timeout, f"200 from {path}"
+            lambda: self.get(path, PROBE_SECONDS)[0] == 200, timeout, f"200 from {path}"
         )
 
     def status_of_all(self, count, threads=16, timeout=60, progress=None):

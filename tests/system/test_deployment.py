@@ -98,7 +98,6 @@ DAMAGE = {
     "cut in its first header": lambda a: a[:50],
     "cut in the deployment": lambda a: a[:300],
     "cut in an image": lambda a: a[: len(a) // 2],
-    "cut before its trailer": lambda a: a[:-124],
     "without its magic": lambda a: b"0" * 6 + a[6:],
     "with a wild size": lambda a: a[:54] + b"FFFFFFF0" + a[62:],
     "with a broken device tree": lambda a: a.replace(struct.pack(">I", 0xD00DFEED), b"\0" * 4),
