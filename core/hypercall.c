@@ -77,7 +77,7 @@ static struct context *call_checkpoint(struct vm *vm)
 {
     struct group *g = vm_group(vm);
     if (!(g->image.flags & TOKLAT_IMAGE_CHECKPOINT)) {
-        return result(vm, TOKLAT_E_DENIED);
+        return result(vm, TOKLAT_E_NOT_SUPPORTED);
     }
     if (g->template != vm) {
         return result(vm, TOKLAT_E_BUSY); /* a clone: it came from here */
