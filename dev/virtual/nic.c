@@ -19,14 +19,14 @@ static struct bounce bounces[CPUS_MAX];
 enum err nic_deliver(struct nic *n, struct space *s, const void *frame, size_t bytes, bool *event)
 {
     static const struct virtio_net_hdr header = {.num_buffers = 1};
-    uint16_t head;
+    struct vring_chain chain;
     *event = false;
-    enum err e = vring_pop_write(&n->rx, s, &header, sizeof(header), frame, bytes, &head);
+    enum err e = vring_pop_write(&n->rx, s, &header, sizeof(header), frame, bytes, &chain);
     if (e == OK || e == ERR_RANGE) {
         uint32_t written = e == OK ? (uint32_t)(sizeof(header) + bytes) : 0;
-        enum err pushed = vring_push(&n->rx, s, head, written);
+        enum err pushed = vring_push(&n->rx, s, chain.head, written);
         if (pushed == OK) {
-            *event = vring_wants_event(&n->rx, s);
+            *event = chain.wants_event;
         } else {
             vring_unpop(&n->rx);
             e = pushed;
@@ -48,16 +48,16 @@ static bool acceptable(const struct bounce *b, size_t n)
 }
 
 /* Takes one chain into `b` and returns it; `*n` is what it held, 0 when that was too much. */
-static enum err take(struct nic *nic, struct space *s, struct bounce *b, size_t *n)
+static enum err take(struct nic *nic, struct space *s, struct bounce *b, struct vring_chain *chain,
+                     size_t *n)
 {
-    uint16_t head;
-    enum err e = vring_pop_read(&nic->tx, s, b->bytes, sizeof(b->bytes), &head, n);
+    enum err e = vring_pop_read(&nic->tx, s, b->bytes, sizeof(b->bytes), chain, n);
     if (e == ERR_RANGE) {
         *n = 0;
     } else if (e != OK) {
         return e;
     }
-    e = vring_push(&nic->tx, s, head, 0);
+    e = vring_push(&nic->tx, s, chain->head, 0);
     if (e != OK) {
         vring_unpop(&nic->tx);
     }
@@ -68,15 +68,18 @@ enum err nic_transmit(struct nic *n, struct space *s, unsigned budget, nic_emit_
                       void *context, bool *event, bool *more)
 {
     struct bounce *b = &bounces[cpu_index()];
-    unsigned taken = 0;
-    enum err e = OK;
-    while (taken < budget) {
-        size_t bytes;
-        e = take(n, s, b, &bytes);
+    struct vring_chain chain;
+    size_t bytes;
+    *event = false;
+    *more = true;
+    for (unsigned taken = 0; *more && taken < budget; taken++) {
+        enum err e = take(n, s, b, &chain, &bytes);
         if (e != OK) {
-            break;
+            *more = false;
+            return e == ERR_NOT_FOUND ? OK : e;
         }
-        taken++;
+        *event = chain.wants_event;
+        *more = chain.left > 0;
         if (acceptable(b, bytes)) {
             n->tx_frames++;
             emit(context, b->bytes + HEADER_BYTES, bytes - HEADER_BYTES);
@@ -84,15 +87,5 @@ enum err nic_transmit(struct nic *n, struct space *s, unsigned budget, nic_emit_
             n->tx_dropped++;
         }
     }
-    *event = taken > 0 && vring_wants_event(&n->tx, s);
-    *more = false;
-    if (e == ERR_NOT_FOUND) {
-        return OK;
-    }
-    if (e == OK) {
-        uint16_t left;
-        e = vring_available(&n->tx, s, &left);
-        *more = left > 0;
-    }
-    return e;
+    return OK;
 }

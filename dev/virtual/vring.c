@@ -25,7 +25,7 @@
 #define USED_RING(i) (4u + 8u * (i))
 
 /* Walks the buffers of one chain. */
-struct chain {
+struct walk {
     const struct vring *ring;
     struct space *space;
     uint8_t *here; /* EL2's pointer to the next bytes, `here_bytes` of them */
@@ -98,135 +98,103 @@ static uint16_t load16(const uint8_t *p)
     return __atomic_load_n((const uint16_t *)(const void *)p, __ATOMIC_ACQUIRE);
 }
 
-/* Entries between `idx`, which the driver wrote, and what was taken. */
-static enum err pending(const struct vring *r, uint16_t idx, uint16_t *count)
-{
-    *count = (uint16_t)(idx - r->next_avail);
-    return *count <= r->size ? OK : ERR_INVALID;
-}
-
-/* The index of the available ring, and the pointer to where the ring begins. */
-static enum err read_avail_idx(const struct vring *r, struct space *s, uint8_t **base,
-                               uint16_t *idx)
-{
-    uint8_t *p;
-    enum err e = resolve(s, r->avail.v, ACCESS_READ, base);
-    if (e == OK) {
-        e = resolve_near(s, r->avail, *base, AVAIL_IDX, ACCESS_READ, &p);
-    }
-    if (e == OK) {
-        *idx = load16(p);
-    }
-    return e;
-}
-
-enum err vring_available(const struct vring *r, struct space *s, uint16_t *count)
-{
-    uint8_t *base;
-    uint16_t idx = 0;
-    *count = 0;
-    if (r->size == 0) {
-        return OK;
-    }
-    enum err e = read_avail_idx(r, s, &base, &idx);
-    return e == OK ? pending(r, idx, count) : e;
-}
-
-/* The head of the next chain, unchecked until it is followed; it is not taken yet. */
-static enum err peek(const struct vring *r, struct space *s, uint16_t *head)
+/* Finds the next chain; it is not taken yet, and `head` is unchecked until it is followed. */
+static enum err peek(const struct vring *r, struct space *s, struct vring_chain *chain)
 {
     uint8_t *base, *p;
-    uint16_t idx = 0, count;
     if (r->size == 0) {
         return ERR_NOT_FOUND;
     }
-    enum err e = read_avail_idx(r, s, &base, &idx);
+    enum err e = resolve(s, r->avail.v, ACCESS_READ, &base);
     if (e == OK) {
-        e = pending(r, idx, &count);
+        chain->wants_event = !(load16(base + AVAIL_FLAGS) & VIRTQ_AVAIL_F_NO_INTERRUPT);
+        e = resolve_near(s, r->avail, base, AVAIL_IDX, ACCESS_READ, &p);
     }
-    if (e == OK && count == 0) {
-        return ERR_NOT_FOUND;
+    if (e != OK) {
+        return e;
     }
+    uint16_t available = (uint16_t)(load16(p) - r->next_avail);
+    if (available == 0 || available > r->size) {
+        return available == 0 ? ERR_NOT_FOUND : ERR_INVALID;
+    }
+    uint32_t slot = r->next_avail & (r->size - 1u);
+    e = resolve_near(s, r->avail, base, AVAIL_RING(slot), ACCESS_READ, &p);
     if (e == OK) {
-        uint32_t slot = r->next_avail & (r->size - 1u);
-        e = resolve_near(s, r->avail, base, AVAIL_RING(slot), ACCESS_READ, &p);
-    }
-    if (e == OK) {
-        *head = load16(p);
+        chain->head = load16(p);
+        chain->left = (uint16_t)(available - 1);
     }
     return e;
 }
 
 /* Reads the descriptor that follows in the chain. */
-static enum err follow(struct chain *c)
+static enum err follow(struct walk *w)
 {
     uint8_t *p;
-    if (c->next >= c->ring->size || c->followed == c->ring->size) {
+    if (w->next >= w->ring->size || w->followed == w->ring->size) {
         return ERR_INVALID;
     }
     enum err e =
-        resolve(c->space, c->ring->desc.v + VIRTQ_DESC_BYTES((uint32_t)c->next), ACCESS_READ, &p);
+        resolve(w->space, w->ring->desc.v + VIRTQ_DESC_BYTES((uint32_t)w->next), ACCESS_READ, &p);
     if (e != OK) {
         return e;
     }
     struct virtq_desc d = *(const volatile struct virtq_desc *)(void *)p;
-    if (d.flags & VIRTQ_DESC_F_INDIRECT || (d.flags & VIRTQ_DESC_F_WRITE) != c->direction) {
+    if (d.flags & VIRTQ_DESC_F_INDIRECT || (d.flags & VIRTQ_DESC_F_WRITE) != w->direction) {
         return ERR_INVALID;
     }
-    c->addr = d.addr;
-    c->left = d.len;
-    c->more = d.flags & VIRTQ_DESC_F_NEXT;
-    c->next = d.next;
-    c->followed++;
+    w->addr = d.addr;
+    w->left = d.len;
+    w->more = d.flags & VIRTQ_DESC_F_NEXT;
+    w->next = d.next;
+    w->followed++;
     return OK;
 }
 
 /* Makes `here` point to the next bytes of the chain. ERR_NOT_FOUND: it has ended. */
-static enum err advance(struct chain *c)
+static enum err advance(struct walk *w)
 {
-    while (c->left == 0) {
-        if (!c->more) {
+    while (w->left == 0) {
+        if (!w->more) {
             return ERR_NOT_FOUND;
         }
-        enum err e = follow(c);
+        enum err e = follow(w);
         if (e != OK) {
             return e;
         }
     }
-    enum err e = resolve(c->space, c->addr, c->direction ? ACCESS_WRITE : ACCESS_READ, &c->here);
+    enum err e = resolve(w->space, w->addr, w->direction ? ACCESS_WRITE : ACCESS_READ, &w->here);
     if (e != OK) {
         return e;
     }
-    uint64_t to_page_end = PAGE_SIZE - (c->addr & PAGE_MASK);
-    c->here_bytes = MIN(c->left, to_page_end);
-    c->addr += c->here_bytes;
-    c->left -= (uint32_t)c->here_bytes;
+    uint64_t to_page_end = PAGE_SIZE - (w->addr & PAGE_MASK);
+    w->here_bytes = MIN(w->left, to_page_end);
+    w->addr += w->here_bytes;
+    w->left -= (uint32_t)w->here_bytes;
     return OK;
 }
 
-static struct chain chain_of(const struct vring *r, struct space *s, uint16_t head,
-                             uint16_t direction)
+static struct walk walk_of(const struct vring *r, struct space *s, uint16_t head,
+                           uint16_t direction)
 {
-    return (struct chain){
-        .ring = r, .space = s, .more = true, .next = head, .direction = direction};
+    return (struct walk){.ring = r, .space = s, .more = true, .next = head, .direction = direction};
 }
 
-enum err vring_pop_read(struct vring *r, struct space *s, void *buf, size_t max, uint16_t *head,
-                        size_t *n)
+enum err vring_pop_read(struct vring *r, struct space *s, void *buf, size_t max,
+                        struct vring_chain *chain, size_t *n)
 {
     *n = 0;
-    enum err e = peek(r, s, head);
+    enum err e = peek(r, s, chain);
     if (e != OK) {
         return e;
     }
-    struct chain c = chain_of(r, s, *head, 0);
-    while ((e = advance(&c)) == OK) {
-        if (c.here_bytes > max - *n) {
+    struct walk w = walk_of(r, s, chain->head, 0);
+    while ((e = advance(&w)) == OK) {
+        if (w.here_bytes > max - *n) {
             e = ERR_RANGE;
             break;
         }
-        memcpy((uint8_t *)buf + *n, c.here, c.here_bytes);
-        *n += c.here_bytes;
+        memcpy((uint8_t *)buf + *n, w.here, w.here_bytes);
+        *n += w.here_bytes;
     }
     if (e == ERR_NOT_FOUND) { /* the chain's end, as it should be */
         e = OK;
@@ -238,18 +206,18 @@ enum err vring_pop_read(struct vring *r, struct space *s, void *buf, size_t max,
 }
 
 /* Copies `n` bytes into the chain. ERR_NOT_FOUND: it ended before. */
-static enum err fill(struct chain *c, const void *src, size_t n)
+static enum err fill(struct walk *w, const void *src, size_t n)
 {
     const uint8_t *from = src;
     while (n > 0) {
-        enum err e = c->here_bytes ? OK : advance(c);
+        enum err e = w->here_bytes ? OK : advance(w);
         if (e != OK) {
             return e;
         }
-        size_t part = MIN(n, c->here_bytes);
-        memcpy(c->here, from, part);
-        c->here += part;
-        c->here_bytes -= part;
+        size_t part = MIN(n, w->here_bytes);
+        memcpy(w->here, from, part);
+        w->here += part;
+        w->here_bytes -= part;
         from += part;
         n -= part;
     }
@@ -257,16 +225,16 @@ static enum err fill(struct chain *c, const void *src, size_t n)
 }
 
 enum err vring_pop_write(struct vring *r, struct space *s, const void *header, size_t header_bytes,
-                         const void *body, size_t body_bytes, uint16_t *head)
+                         const void *body, size_t body_bytes, struct vring_chain *chain)
 {
-    enum err e = peek(r, s, head);
+    enum err e = peek(r, s, chain);
     if (e != OK) {
         return e;
     }
-    struct chain c = chain_of(r, s, *head, VIRTQ_DESC_F_WRITE);
-    e = fill(&c, header, header_bytes);
+    struct walk w = walk_of(r, s, chain->head, VIRTQ_DESC_F_WRITE);
+    e = fill(&w, header, header_bytes);
     if (e == OK) {
-        e = fill(&c, body, body_bytes);
+        e = fill(&w, body, body_bytes);
     }
     if (e == ERR_NOT_FOUND) {
         e = ERR_RANGE;
@@ -316,13 +284,4 @@ enum err vring_push(struct vring *r, struct space *s, uint16_t head, uint32_t le
     /* The entry is there before the index that shows it; partner: the driver's virtq_barrier. */
     __atomic_store_n((uint16_t *)(void *)p, r->next_used, __ATOMIC_RELEASE);
     return OK;
-}
-
-bool vring_wants_event(const struct vring *r, struct space *s)
-{
-    uint8_t *p;
-    if (r->size == 0 || resolve(s, r->avail.v + AVAIL_FLAGS, ACCESS_READ, &p) != OK) {
-        return true;
-    }
-    return !(load16(p) & VIRTQ_AVAIL_F_NO_INTERRUPT);
 }

@@ -34,28 +34,28 @@ enum err vring_setup(struct vring *r, const struct space *s, uint64_t size, ipa_
  * has no frame and none is free (nothing is taken, may be repeated).
  */
 
-/* Entries that the driver made available and the device has not taken, at most `size`; an index
- * that runs ahead by more than `size` is ERR_INVALID. */
-enum err vring_available(const struct vring *r, struct space *s, uint16_t *count) MUST_USE;
+/* A chain that was taken. */
+struct vring_chain {
+    uint16_t head;
+    uint16_t left;    /* chains that are available after it */
+    bool wants_event; /* the driver wants to be told when it is returned: NO_INTERRUPT is clear */
+};
 
-/* Takes the next chain, all of it device-readable, and copies it to `buf`. `*head` and `*n` say
- * what was taken. ERR_RANGE: it holds more than `max` bytes; it is taken and must be returned all
- * the same. ERR_NOT_FOUND: nothing is available. */
-enum err vring_pop_read(struct vring *r, struct space *s, void *buf, size_t max, uint16_t *head,
-                        size_t *n) MUST_USE;
+/* Takes the next chain, all of it device-readable, and copies it to `buf`; `*n` bytes. ERR_RANGE:
+ * it holds more than `max` bytes; it is taken and must be returned all the same. ERR_NOT_FOUND:
+ * nothing is available. */
+enum err vring_pop_read(struct vring *r, struct space *s, void *buf, size_t max,
+                        struct vring_chain *chain, size_t *n) MUST_USE;
 
 /* Takes the next chain, device-writable, and copies `header` and then `body` into it. ERR_RANGE:
  * it is too small; it is taken and must be returned all the same. ERR_NOT_FOUND: none available. */
 enum err vring_pop_write(struct vring *r, struct space *s, const void *header, size_t header_bytes,
-                         const void *body, size_t body_bytes, uint16_t *head) MUST_USE;
+                         const void *body, size_t body_bytes, struct vring_chain *chain) MUST_USE;
 
 /* Puts the chain back that was taken last, as when it cannot be returned for want of a frame. */
 void vring_unpop(struct vring *r);
 
 /* Returns a chain with `len` bytes written. Visible to the driver at once. */
 enum err vring_push(struct vring *r, struct space *s, uint16_t head, uint32_t len) MUST_USE;
-
-/* Whether the driver wants to be told of used buffers (VIRTQ_AVAIL_F_NO_INTERRUPT is clear). */
-bool vring_wants_event(const struct vring *r, struct space *s);
 
 #endif
