@@ -118,7 +118,7 @@ def test_help_key_lists_the_keys(machine):
     machine.wait_for(r"run queue", 10, start)
 
 
-@pytest.mark.parametrize("key", list("hlfrqcd?\x00\xffz"))
+@pytest.mark.parametrize("key", list("hcdfmrv?\x00\xffz"))
 def test_no_key_hurts(machine, key):
     machine.send_key(key)
     assert machine.get_json("/vm/3/status.json")["instance"] == 3
