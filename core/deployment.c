@@ -292,7 +292,7 @@ enum err deployment_parse(const void *blob, size_t bytes, struct deployment *out
                           deployment_refuse_fn refuse)
 {
     struct node root = {blob_copy, 0, "/", refuse};
-    struct nodes nodes;
+    struct nodes nodes = {0};
 
     memset(out, 0, sizeof(*out));
     out->network = network_default;
