@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// sources: mm/frame_init.c mm/buddy.c
 // sources: mm/frame.c arch/host/memory.c arch/host/cpu.c core/base/log.c core/base/fmt.c
 /*
  * The frame table: start-up over odd memory maps, exhaustion, blocks, references, and the sum of
@@ -97,6 +98,23 @@ static void says_when_the_table_has_no_place(void **state)
     assert_int_equal(frame_init(&ram, 1, used, 2), OK);
     assert_int_equal(frame_count(FRAME_FREE), 0);
     adds_up();
+}
+
+/* Firmware may claim anything is used. */
+static void bounds_what_is_used(void **state)
+{
+    (void)state;
+    struct frame_range ram = {PA(HOST_RAM_BASE), RAM_BYTES};
+    struct frame_range used[3] = {{PA(HOST_RAM_BASE + MIB(6)), UINT64_MAX},
+                                  {PA(UINT64_MAX - 5), 100},
+                                  {PA(0), HOST_RAM_BASE + 1}};
+    assert_int_equal(frame_init(&ram, 1, used, 3), OK);
+    assert_int_equal(frame_count(FRAME_EL2), MIB(2) / PAGE_SIZE + 1 + TABLE_FRAMES);
+    frame_release_range((struct frame_range){PA(HOST_RAM_BASE + MIB(7) + 1), UINT64_MAX});
+    assert_int_equal(frame_count(FRAME_EL2), MIB(1) / PAGE_SIZE + 2 + TABLE_FRAMES);
+    frame_release_range((struct frame_range){PA(HOST_RAM_BASE + 1), 1});
+    frame_release_range((struct frame_range){PA(UINT64_MAX), 1});
+    assert_int_equal(frame_count(FRAME_EL2), MIB(1) / PAGE_SIZE + 2 + TABLE_FRAMES);
 }
 
 /* RAM in two pieces, neither aligned to a block, with odd ranges in use, some of them outside. */
@@ -339,6 +357,7 @@ int main(void)
         TEST(starts_with_all_but_the_table_free),
         TEST(refuses_bad_ram),
         TEST(says_when_the_table_has_no_place),
+        TEST(bounds_what_is_used),
         TEST(copes_with_holes),
         TEST(releases_whole_pages_only),
         TEST(every_frame_once_then_none),

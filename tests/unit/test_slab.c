@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// sources: mm/frame_init.c mm/buddy.c
 // sources: mm/slab.c mm/frame.c arch/host/memory.c arch/host/cpu.c core/base/log.c core/base/fmt.c
 /*
  * Slabs: objects are zeroed, aligned and disjoint; empty frames go back; out of memory is an

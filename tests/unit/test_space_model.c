@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// sources: mm/frame_init.c mm/buddy.c
 // sources: mm/space.c mm/space_fault.c mm/table.c mm/guest.c mm/frame.c arch/host/memory.c
 // sources: arch/host/stage2.c arch/host/cpu.c core/base/log.c core/base/fmt.c
 /*
