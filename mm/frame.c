@@ -33,7 +33,7 @@ static SLOW bool cache_fill(struct frame_cache *c)
 static SLOW void frame_free(uint32_t i)
 {
     struct frame_cache *c = frame_map.caches[cpu_index()];
-    count_move(c, (enum frame_kind)(use_get(i) >> OWNER_BITS), FRAME_FREE, 1);
+    count_add(c, (enum frame_kind)(use_get(i) >> OWNER_BITS), -1ull);
     entry_set(i, 0, use_of(FRAME_FREE, 0));
     if (unlikely(c->used == CACHE_FRAMES)) {
         cache_spill(c);
@@ -49,7 +49,7 @@ enum err frame_alloc(enum frame_kind kind, uint32_t owner, pa_t *out)
     }
     uint32_t i = c->frames[--c->used];
     entry_set(i, 1, use_of(kind, owner));
-    count_move(c, FRAME_FREE, kind, 1);
+    count_add(c, kind, 1);
     *out = frame_pa(i);
     return OK;
 }
@@ -70,7 +70,7 @@ enum err frame_alloc_block(enum frame_kind kind, uint32_t owner, unsigned order,
     for (uint32_t i = first; i < first + (1u << order); i++) {
         entry_set(i, 1, use_of(kind, owner));
     }
-    count_move(c, FRAME_FREE, kind, 1u << order);
+    count_add(c, kind, 1u << order);
     *out = frame_pa(first);
     return OK;
 }
@@ -131,7 +131,9 @@ void frame_assign(pa_t pa, enum frame_kind kind, uint32_t owner)
     uint32_t i = frame_index(pa);
     enum frame_kind old = (enum frame_kind)(use_get(i) >> OWNER_BITS);
     CHECK(old != FRAME_FREE && old < FRAME_KINDS && kind != FRAME_FREE);
-    count_move(frame_map.caches[cpu_index()], old, kind, 1);
+    struct frame_cache *c = frame_map.caches[cpu_index()];
+    count_add(c, old, -1ull);
+    count_add(c, kind, 1);
     use_set(i, use_of(kind, owner));
 }
 
@@ -141,11 +143,23 @@ bool frame_is_ram(pa_t pa)
     return i < frame_map.count && use_get((uint32_t)i) >> OWNER_BITS != KIND_HOLE;
 }
 
-uint64_t frame_count(enum frame_kind kind)
+static uint64_t count_used(enum frame_kind kind)
 {
     uint64_t n = 0;
     for (unsigned cpu = 0; cpu < CPUS_MAX; cpu++) {
         n += __atomic_load_n(&frame_map.caches[cpu]->counts[kind], __ATOMIC_RELAXED);
+    }
+    return n;
+}
+
+uint64_t frame_count(enum frame_kind kind)
+{
+    if (kind != FRAME_FREE) {
+        return count_used(kind);
+    }
+    uint64_t n = frame_map.total;
+    for (unsigned k = FRAME_FREE + 1; k < FRAME_KINDS; k++) {
+        n -= count_used((enum frame_kind)k);
     }
     return n;
 }

@@ -43,8 +43,9 @@ enum err frame_init(const struct frame_range *ram, unsigned ram_count,
  * Only whole pages inside the range become free. */
 void frame_release_range(struct frame_range range);
 
-/* One frame with one reference; content undefined. ERR_NO_MEMORY is a normal answer. From this
- * CPU's cache when it has one: no lock. */
+/* One frame with one reference; content undefined. ERR_NO_MEMORY is a normal answer; up to 96 free
+ * frames may then rest in the cache of each other CPU. From this CPU's cache when it has one: no
+ * lock. */
 enum err frame_alloc(enum frame_kind kind, uint32_t owner, pa_t *out) MUST_USE;
 
 /* 2^order contiguous frames, aligned to their size, each with one reference of its own; they are

@@ -78,7 +78,7 @@ static void mark_used(struct frame_range range)
         uint32_t i = frame_index(PA(at));
         if (use_get(i) == use_of(FRAME_FREE, 0)) {
             entry_set(i, 1, use_of(FRAME_EL2, FRAME_OWNER_NONE));
-            count_move(frame_map.caches[cpu_index()], FRAME_FREE, FRAME_EL2, 1);
+            count_add(frame_map.caches[cpu_index()], FRAME_EL2, 1);
         }
     }
 }
@@ -97,7 +97,6 @@ static void list_free(void)
 
 static void table_init(const struct frame_range *ram, unsigned ram_count)
 {
-    struct frame_cache *c = frame_map.caches[cpu_index()];
     for (uint32_t i = 0; i < frame_map.count; i++) {
         entry_set(i, 0, use_of(KIND_HOLE, 0));
     }
@@ -109,7 +108,6 @@ static void table_init(const struct frame_range *ram, unsigned ram_count)
         }
         frame_map.total += n;
     }
-    count_add(c, FRAME_FREE, frame_map.total);
 }
 
 enum err frame_init(const struct frame_range *ram, unsigned ram_count,
@@ -157,7 +155,7 @@ void frame_release_range(struct frame_range range)
         uint32_t i = frame_index(PA(at));
         if (use_get(i) == use_of(FRAME_EL2, FRAME_OWNER_NONE)) {
             entry_set(i, 0, use_of(FRAME_FREE, 0));
-            count_move(frame_map.caches[cpu_index()], FRAME_EL2, FRAME_FREE, 1);
+            count_add(frame_map.caches[cpu_index()], FRAME_EL2, -1ull);
             buddy_give(&i, 1);
         }
     }

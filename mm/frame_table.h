@@ -74,18 +74,12 @@ static inline uint32_t frame_index(pa_t pa)
     return (uint32_t)i;
 }
 
-/* Only this CPU writes its counts; others may read them at any time. */
+/* Only this CPU writes its counts; others may read them at any time. Free frames are not counted:
+ * they are the rest. */
 static inline void count_add(struct frame_cache *c, enum frame_kind kind, uint64_t n)
 {
     uint64_t *count = &c->counts[kind];
     __atomic_store_n(count, *count + n, __ATOMIC_RELAXED);
-}
-
-static inline void count_move(struct frame_cache *c, enum frame_kind from, enum frame_kind to,
-                              uint64_t n)
-{
-    count_add(c, from, -n);
-    count_add(c, to, n);
 }
 
 #endif

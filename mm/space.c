@@ -48,15 +48,23 @@ static void freeze_frame(const struct space *s, pa_t pa, uint32_t owner)
     }
 }
 
+struct freeze {
+    const struct space *s;
+    uint32_t owner;
+};
+
+static inline void freeze_entry(pte_t *entry, void *arg)
+{
+    const struct freeze *f = arg;
+    freeze_frame(f->s, pte_pa(*entry), f->owner);
+    *entry = frozen(*entry);
+}
+
 static void freeze_table(struct space *s, unsigned index, uint32_t owner)
 {
     pte_t root = s->root[index];
-    pte_t *table = root_table(root);
-    for (unsigned i = table_first(table, root); i < STAGE2_TABLE_ENTRIES;
-         i = table_after(table, root, i)) {
-        freeze_frame(s, pte_pa(table[i]), owner);
-        table[i] = frozen(table[i]);
-    }
+    struct freeze f = {s, owner};
+    table_visit(root_table(root), root, freeze_entry, &f);
     frame_assign(pte_pa(root), FRAME_STAGE2, owner);
     s->root[index] = root | PTE_SW_SHARED;
 }
@@ -239,16 +247,22 @@ static uint64_t page_pss(pa_t frame, uint64_t also)
     return (PAGE_SIZE << PSS_SHIFT) / MAX(tables + also, 1ull);
 }
 
+struct pss {
+    uint64_t also;
+    uint64_t sum;
+};
+
+static inline void entry_pss(pte_t *entry, void *arg)
+{
+    struct pss *p = arg;
+    p->sum += page_pss(pte_pa(*entry), p->also);
+}
+
 static uint64_t table_pss(pte_t root)
 {
-    uint64_t sum = 0;
-    const pte_t *table = root_table(root);
-    uint64_t also = root & PTE_SW_SHARED ? frame_refs(pte_pa(root)) - 1 : 0;
-    for (unsigned i = table_first(table, root); i < STAGE2_TABLE_ENTRIES;
-         i = table_after(table, root, i)) {
-        sum += page_pss(pte_pa(table[i]), also);
-    }
-    return sum;
+    struct pss p = {.also = root & PTE_SW_SHARED ? frame_refs(pte_pa(root)) - 1 : 0};
+    table_visit(root_table(root), root, entry_pss, &p);
+    return p.sum;
 }
 
 static uint64_t block_pss(pte_t root)

@@ -8,6 +8,9 @@
 #include "core/base/log.h"
 #include "mm/table.h"
 
+/* Out of line, so that the fast path saves no registers for it. */
+#define SLOW __attribute__((noinline))
+
 /* The entry that maps `page`, or would in a table that is there; NULL when there is no table. */
 static inline pte_t *find_entry(struct space *s, uint64_t page)
 {
@@ -139,17 +142,13 @@ enum err space_fault(struct space *s, ipa_t ipa, enum access access)
     return pte_is_valid(pte) ? fault_present(s, page, pte, access) : fault_missing(s, page, access);
 }
 
-enum err space_resolve(struct space *s, ipa_t ipa, enum access access, void **out)
+/* What may need a fault, and what lies in a block. */
+static SLOW enum err resolve_slowly(struct space *s, ipa_t ipa, pte_t need, void **out)
 {
-    ASSERT(access != ACCESS_EXECUTE);
     uint64_t page = ipa.v >> PAGE_SHIFT;
-    if (page >= s->layout->pages) {
-        return ERR_RANGE;
-    }
-    pte_t need = PTE_VALID | (access == ACCESS_WRITE ? PTE_S2AP_W : 0);
     pte_t pte = *find_entry(s, page);
     if ((pte & need) != need) {
-        enum err e = space_fault(s, ipa, access);
+        enum err e = space_fault(s, ipa, need & PTE_S2AP_W ? ACCESS_WRITE : ACCESS_READ);
         if (e != OK) {
             return e;
         }
@@ -158,4 +157,23 @@ enum err space_resolve(struct space *s, ipa_t ipa, enum access access, void **ou
     uint64_t mask = root_is_table(s->root[ROOT_INDEX(page)]) ? PAGE_MASK : BLOCK_SIZE - 1;
     *out = arch_ptr(PA(pte_pa(pte).v + (ipa.v & mask)));
     return OK;
+}
+
+enum err space_resolve(struct space *s, ipa_t ipa, enum access access, void **out)
+{
+    ASSERT(access != ACCESS_EXECUTE);
+    uint64_t page = ipa.v >> PAGE_SHIFT;
+    if (page >= s->layout->pages) {
+        return ERR_RANGE;
+    }
+    pte_t need = PTE_VALID | (access == ACCESS_WRITE ? PTE_S2AP_W : 0);
+    pte_t root = s->root[ROOT_INDEX(page)];
+    if (likely(root_is_table(root))) {
+        pte_t pte = root_table(root)[TABLE_INDEX(page)];
+        if (likely((pte & need) == need)) {
+            *out = arch_ptr(PA(pte_pa(pte).v | (ipa.v & PAGE_MASK)));
+            return OK;
+        }
+    }
+    return resolve_slowly(s, ipa, need, out);
 }

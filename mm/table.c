@@ -37,14 +37,23 @@ static enum err table_create(struct space *s, unsigned index)
     return e;
 }
 
-static void entries_copy(pte_t *dst, const pte_t *src, pte_t root)
+struct copy {
+    const pte_t *src;
+    pte_t *dst;
+};
+
+static inline void entry_copy(pte_t *entry, void *arg)
 {
+    const struct copy *c = arg;
+    frame_ref(pte_pa(*entry));
+    c->dst[entry - c->src] = *entry;
+}
+
+static void entries_copy(pte_t *dst, pte_t root)
+{
+    struct copy c = {root_table(root), dst};
     page_zero(dst);
-    for (unsigned i = table_first(src, root); i < STAGE2_TABLE_ENTRIES;
-         i = table_after(src, root, i)) {
-        frame_ref(pte_pa(src[i]));
-        dst[i] = src[i];
-    }
+    table_visit(root_table(root), root, entry_copy, &c);
 }
 
 /* Frozen tables map nothing writable, so copies need no change. */
@@ -62,7 +71,7 @@ static enum err table_copy(struct space *s, unsigned index)
     if (e != OK) {
         return e;
     }
-    entries_copy(arch_ptr(pa), root_table(shared), shared);
+    entries_copy(arch_ptr(pa), shared);
     root_replace(s, index, pte_table(pa) | (shared & USED_MASK));
     root_release(shared);
     return OK;
@@ -97,12 +106,10 @@ enum err table_own(struct space *s, unsigned index)
     return root_is_block(root) ? block_split(s, index) : table_create(s, index);
 }
 
-static void entries_release(const pte_t *table, pte_t root)
+static inline void entry_release(pte_t *entry, void *arg)
 {
-    for (unsigned i = table_first(table, root); i < STAGE2_TABLE_ENTRIES;
-         i = table_after(table, root, i)) {
-        (void)frame_unref(pte_pa(table[i]));
-    }
+    (void)arg;
+    (void)frame_unref(pte_pa(*entry));
 }
 
 static void block_release(pte_t root)
@@ -118,7 +125,7 @@ void root_release(pte_t root)
     if (root_is_block(root)) {
         block_release(root);
     } else if (root_is_table(root) && !frame_unref_unless_last(pte_pa(root))) {
-        entries_release(root_table(root), root);
+        table_visit(root_table(root), root, entry_release, NULL);
         (void)frame_unref(pte_pa(root));
     }
 }

@@ -76,14 +76,22 @@ static inline unsigned table_next(const pte_t *table, pte_t root, unsigned from,
     return end;
 }
 
-static inline unsigned table_first(const pte_t *table, pte_t root)
+/* Calls `visit` with each entry of the table of `root` that maps a page. In line, so that copying
+ * and releasing a whole table costs little more than what is done to its pages. */
+static inline __attribute__((always_inline)) void
+table_visit(pte_t *table, pte_t root, void (*visit)(pte_t *entry, void *arg), void *arg)
 {
-    return table_next(table, root, 0, STAGE2_TABLE_ENTRIES);
-}
-
-static inline unsigned table_after(const pte_t *table, pte_t root, unsigned i)
-{
-    return table_next(table, root, i + 1, STAGE2_TABLE_ENTRIES);
+    uint64_t used = (root & USED_MASK) >> USED_SHIFT;
+    for (pte_t *eighth = table; used != 0; used >>= 1, eighth += EIGHTH_ENTRIES) {
+        pte_t *end = used & 1 ? eighth + EIGHTH_ENTRIES : eighth;
+        for (pte_t *e = eighth; e < end; e++) {
+            if (IS_ALIGNED((uintptr_t)e, GROUP_ENTRIES * sizeof(*e)) && group_is_empty(e)) {
+                e += GROUP_ENTRIES - 1;
+            } else if (pte_is_valid(*e)) {
+                visit(e, arg);
+            }
+        }
+    }
 }
 
 /* Makes sure that root entry `index` points to a table of this space alone: an empty one is made,
