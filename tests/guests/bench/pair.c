@@ -54,9 +54,11 @@ static void vm_switch(void)
 /* notify_round_trip: a frame of 64 bytes there and back; both VMs idle while they wait. */
 static void notify_round_trip(void)
 {
+    ask(WIRE_ECHO, 0);
+    await(WIRE_ECHO);
     uint64_t t0 = bench_ticks();
     for (unsigned i = 0; i < ROUND_TRIPS; i++) {
-        ask(WIRE_ECHO, i);
+        wire_again(WIRE_FRAME_MIN);
         wire_receive();
         wire_release();
     }
@@ -113,13 +115,14 @@ static uint64_t send_batch(uint32_t command)
     return t1 - t0;
 }
 
-/* event_batched: each of 64 frames posts an event to a VM that does not run, which later takes them
- * with one call; against the same frames with events turned off in its ring. */
+/* event_batched: each of 64 frames posts an event to a VM that idles. The first wakes it, but it
+ * does not run until this one gives way, and takes them all as one result; against the same frames
+ * with events turned off in its ring. */
 static void event_batched(void)
 {
     uint64_t with = 0, without = 0;
     for (unsigned i = 0; i < BATCHES; i++) {
-        with += send_batch(WIRE_HOLD_MASKED);
+        with += send_batch(WIRE_HOLD);
         without += send_batch(WIRE_HOLD_QUIET);
     }
     bench_report("event_batched", with, without, 0, BATCHES * BATCH);
@@ -133,21 +136,18 @@ void measure_pair(void)
     event_batched();
 }
 
-/* Answers, stays away, throws away what came and answers again. */
+/* Answers, idles, throws away what came and answers again. */
 static void stay_away(struct wire_message *m)
 {
-    volatile struct toklat_system_page *page = system_page();
     uint64_t ns = m->number;
+    uint32_t asker = m->from;
     if (m->command == WIRE_HOLD_QUIET) {
         virtq_interrupts(&wire_rx, false);
-    } else {
-        page->events_masked = TOKLAT_EVENT_NET_RX;
     }
     m->command = WIRE_DONE;
-    uint32_t asker = m->from;
     wire_return();
-    idle(ns);
-    page->events_masked = 0;
+    while (idle(ns) == 0) {
+    }
     virtq_interrupts(&wire_rx, true);
     wire_drain();
     wire_send(asker, WIRE_DONE, 0, WIRE_FRAME_MIN);
@@ -167,7 +167,7 @@ void peer_run(void)
             loop_call(TOKLAT_IDLE, 0, 0, number);
             break;
         case WIRE_HOLD_QUIET:
-        case WIRE_HOLD_MASKED:
+        case WIRE_HOLD:
             stay_away(m);
             break;
         default:

@@ -148,6 +148,11 @@ void wire_send(uint32_t to, uint32_t command, uint64_t number, uint32_t frame_by
     transmit(&tx_buffer, frame_bytes);
 }
 
+void wire_again(uint32_t frame_bytes)
+{
+    transmit(&tx_buffer, frame_bytes);
+}
+
 static struct buffer *take(void)
 {
     uint32_t length;
@@ -171,19 +176,32 @@ void wire_release(void)
     received = NULL;
 }
 
+/* Unaligned, because addresses lie where Ethernet and IP put them. */
+struct halves {
+    uint16_t part[3];
+};
+
+static void swap_mac(uint8_t *frame)
+{
+    struct halves *macs = (struct halves *)(void *)frame;
+    struct halves first = macs[0];
+    macs[0] = macs[1];
+    macs[1] = first;
+}
+
+static void swap_addresses(uint8_t *frame)
+{
+    uint32_t *addresses = (uint32_t *)(void *)(frame + IP + 12);
+    uint32_t first = addresses[0];
+    addresses[0] = addresses[1];
+    addresses[1] = first;
+}
+
+/* The received header is sent as it is: EL2 looks at the fields that ask for something only. */
 void wire_return(void)
 {
-    uint8_t *f = received->frame;
-    uint8_t mac[6];
-    uint8_t address[4];
-
-    memcpy(mac, f, sizeof(mac));
-    memcpy(f, f + 6, sizeof(mac));
-    memcpy(f + 6, mac, sizeof(mac));
-    memcpy(address, f + IP + 12, sizeof(address));
-    memcpy(f + IP + 12, f + IP + 16, sizeof(address));
-    memcpy(f + IP + 16, address, sizeof(address));
-    memset(received->header, 0, sizeof(received->header));
+    swap_mac(received->frame);
+    swap_addresses(received->frame);
     transmit(received, WIRE_FRAME_MIN);
     wire_release();
 }

@@ -16,13 +16,13 @@
 #define WIRE_PORT 9
 
 enum wire_command {
-    WIRE_ECHO,        /* send it back */
-    WIRE_YIELD,       /* give the CPU away `number` times */
-    WIRE_HOLD_QUIET,  /* answer, then for `number` ns want no events and stay away; then answer */
-    WIRE_HOLD_MASKED, /* the same, but with events, masked */
-    WIRE_DONE,        /* an answer */
-    WIRE_BORN,        /* from a clone: `number` is the tick of its first instruction */
-    WIRE_HTTP,        /* to the client: begin */
+    WIRE_ECHO,       /* send it back */
+    WIRE_YIELD,      /* give the CPU away `number` times */
+    WIRE_HOLD,       /* answer, idle for `number` ns or until an event, throw frames away, answer */
+    WIRE_HOLD_QUIET, /* the same, but wanting no events from the ring */
+    WIRE_DONE,       /* an answer */
+    WIRE_BORN,       /* from a clone: `number` is the tick of its first instruction */
+    WIRE_HTTP,       /* to the client: begin */
 };
 
 struct wire_message {
@@ -41,6 +41,9 @@ uint32_t wire_peer(unsigned index);
 
 /* Sends a message in a frame of `frame_bytes`. */
 void wire_send(uint32_t to, uint32_t command, uint64_t number, uint32_t frame_bytes);
+
+/* Sends the frame that was sent last once more. */
+void wire_again(uint32_t frame_bytes);
 
 /* Waits for the next message; it is valid until wire_release(). */
 struct wire_message *wire_receive(void);
