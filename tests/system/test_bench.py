@@ -20,6 +20,7 @@ ROUNDING = 1
 
 @pytest.fixture(scope="module", name="bench")
 def bench_fixture():
+    (ROOT / "build/bench.json").unlink(missing_ok=True)
     done = subprocess.run([ROOT / "tools/bench"], cwd=ROOT, capture_output=True, text=True,
                           timeout=400, check=False)
     print(done.stdout, done.stderr)
