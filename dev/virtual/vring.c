@@ -24,11 +24,20 @@
 #define USED_IDX 2u
 #define USED_RING(i) (4u + 8u * (i))
 
+/* The page of the guest that was translated last, and nothing older: a translation may change the
+ * space, and with it what earlier pointers meant. */
+struct window {
+    struct space *space;
+    uint64_t page;
+    uint8_t *base; /* NULL: none yet */
+    bool writable;
+};
+
 /* Walks the buffers of one chain. */
 struct walk {
+    struct window window;
     const struct vring *ring;
-    struct space *space;
-    uint8_t *here; /* EL2's pointer to the next bytes, `here_bytes` of them */
+    uint8_t *here; /* the next bytes, `here_bytes` of them */
     size_t here_bytes;
     uint64_t addr; /* the guest's address of what follows in this buffer, `left` bytes */
     uint32_t left;
@@ -73,24 +82,33 @@ static enum err blame(enum err e)
     return e == OK || e == ERR_NO_MEMORY ? e : ERR_INVALID;
 }
 
-static enum err resolve(struct space *s, uint64_t at, enum access access, uint8_t **out)
+/* Inlined into every look: call frames here are a twentieth of what a packet costs. */
+static inline __attribute__((always_inline)) enum err translate(struct window *w, uint64_t at,
+                                                                enum access access)
 {
     void *p = NULL;
-    enum err e = space_resolve(s, IPA(at), access, &p);
-    *out = p;
+    enum err e = space_resolve(w->space, IPA(at), access, &p);
+    if (e == OK) {
+        w->page = at >> PAGE_SHIFT;
+        w->base = (uint8_t *)p - (at & PAGE_MASK);
+        w->writable = access == ACCESS_WRITE;
+    }
     return blame(e);
 }
 
-/* The pointer to `base + offset` when `p` points to `base`: no translation in the same page. What
- * lies there must not cross a page. */
-static enum err resolve_near(struct space *s, ipa_t base, uint8_t *p, uint32_t offset,
-                             enum access access, uint8_t **out)
+/* EL2's pointer to the guest's byte at `at`, valid to the end of its page and until the next call.
+ * No translation when it is the page of the last call. */
+static inline enum err look(struct window *w, uint64_t at, enum access access, uint8_t **out)
 {
-    if ((base.v & PAGE_MASK) + offset < PAGE_SIZE) {
-        *out = p + offset;
-        return OK;
+    bool same = w->base && w->page == at >> PAGE_SHIFT;
+    if (!same || (access == ACCESS_WRITE && !w->writable)) {
+        enum err e = translate(w, at, access);
+        if (e != OK) {
+            return e;
+        }
     }
-    return resolve(s, base.v + offset, access, out);
+    *out = w->base + (at & PAGE_MASK);
+    return OK;
 }
 
 static uint16_t load16(const uint8_t *p)
@@ -99,16 +117,16 @@ static uint16_t load16(const uint8_t *p)
 }
 
 /* Finds the next chain; it is not taken yet, and `head` is unchecked until it is followed. */
-static enum err peek(const struct vring *r, struct space *s, struct vring_chain *chain)
+static enum err peek(const struct vring *r, struct window *w, struct vring_chain *chain)
 {
-    uint8_t *base, *p;
+    uint8_t *p;
     if (r->size == 0) {
         return ERR_NOT_FOUND;
     }
-    enum err e = resolve(s, r->avail.v, ACCESS_READ, &base);
+    enum err e = look(w, r->avail.v + AVAIL_FLAGS, ACCESS_READ, &p);
     if (e == OK) {
-        chain->wants_event = !(load16(base + AVAIL_FLAGS) & VIRTQ_AVAIL_F_NO_INTERRUPT);
-        e = resolve_near(s, r->avail, base, AVAIL_IDX, ACCESS_READ, &p);
+        chain->wants_event = !(load16(p) & VIRTQ_AVAIL_F_NO_INTERRUPT);
+        e = look(w, r->avail.v + AVAIL_IDX, ACCESS_READ, &p);
     }
     if (e != OK) {
         return e;
@@ -118,10 +136,22 @@ static enum err peek(const struct vring *r, struct space *s, struct vring_chain 
         return available == 0 ? ERR_NOT_FOUND : ERR_INVALID;
     }
     uint32_t slot = r->next_avail & (r->size - 1u);
-    e = resolve_near(s, r->avail, base, AVAIL_RING(slot), ACCESS_READ, &p);
+    e = look(w, r->avail.v + AVAIL_RING(slot), ACCESS_READ, &p);
     if (e == OK) {
         chain->head = load16(p);
         chain->left = (uint16_t)(available - 1);
+    }
+    return e;
+}
+
+/* Begins to walk the next chain. */
+static enum err begin(struct walk *w, const struct vring *r, struct space *s, uint16_t direction,
+                      struct vring_chain *chain)
+{
+    *w = (struct walk){.window.space = s, .ring = r, .more = true, .direction = direction};
+    enum err e = peek(r, &w->window, chain);
+    if (e == OK) {
+        w->next = chain->head;
     }
     return e;
 }
@@ -133,8 +163,8 @@ static enum err follow(struct walk *w)
     if (w->next >= w->ring->size || w->followed == w->ring->size) {
         return ERR_INVALID;
     }
-    enum err e =
-        resolve(w->space, w->ring->desc.v + VIRTQ_DESC_BYTES((uint32_t)w->next), ACCESS_READ, &p);
+    uint64_t at = w->ring->desc.v + VIRTQ_DESC_BYTES((uint32_t)w->next);
+    enum err e = look(&w->window, at, ACCESS_READ, &p);
     if (e != OK) {
         return e;
     }
@@ -162,7 +192,8 @@ static enum err advance(struct walk *w)
             return e;
         }
     }
-    enum err e = resolve(w->space, w->addr, w->direction ? ACCESS_WRITE : ACCESS_READ, &w->here);
+    enum access access = w->direction ? ACCESS_WRITE : ACCESS_READ;
+    enum err e = look(&w->window, w->addr, access, &w->here);
     if (e != OK) {
         return e;
     }
@@ -173,21 +204,15 @@ static enum err advance(struct walk *w)
     return OK;
 }
 
-static struct walk walk_of(const struct vring *r, struct space *s, uint16_t head,
-                           uint16_t direction)
-{
-    return (struct walk){.ring = r, .space = s, .more = true, .next = head, .direction = direction};
-}
-
 enum err vring_pop_read(struct vring *r, struct space *s, void *buf, size_t max,
                         struct vring_chain *chain, size_t *n)
 {
     *n = 0;
-    enum err e = peek(r, s, chain);
+    struct walk w;
+    enum err e = begin(&w, r, s, 0, chain);
     if (e != OK) {
         return e;
     }
-    struct walk w = walk_of(r, s, chain->head, 0);
     while ((e = advance(&w)) == OK) {
         if (w.here_bytes > max - *n) {
             e = ERR_RANGE;
@@ -227,11 +252,11 @@ static enum err fill(struct walk *w, const void *src, size_t n)
 enum err vring_pop_write(struct vring *r, struct space *s, const void *header, size_t header_bytes,
                          const void *body, size_t body_bytes, struct vring_chain *chain)
 {
-    enum err e = peek(r, s, chain);
+    struct walk w;
+    enum err e = begin(&w, r, s, VIRTQ_DESC_F_WRITE, chain);
     if (e != OK) {
         return e;
     }
-    struct walk w = walk_of(r, s, chain->head, VIRTQ_DESC_F_WRITE);
     e = fill(&w, header, header_bytes);
     if (e == OK) {
         e = fill(&w, body, body_bytes);
@@ -250,16 +275,16 @@ void vring_unpop(struct vring *r)
     r->next_avail--;
 }
 
-/* Writes a used entry of 8 bytes on a boundary of 4; `*p` points to it unless it crosses a page. */
-static enum err write_elem(struct space *s, uint64_t at, struct virtq_used_elem elem, uint8_t **p)
+/* Writes a used entry: 8 bytes on a boundary of 4, so that it may cross a page. */
+static enum err write_elem(struct window *w, uint64_t at, const struct virtq_used_elem *elem)
 {
-    if ((at & PAGE_MASK) + sizeof(elem) > PAGE_SIZE) {
-        *p = NULL;
-        return blame(guest_write(s, IPA(at), &elem, sizeof(elem)));
+    uint8_t *p;
+    if ((at & PAGE_MASK) + sizeof(*elem) > PAGE_SIZE) {
+        return blame(guest_write(w->space, IPA(at), elem, sizeof(*elem)));
     }
-    enum err e = resolve(s, at, ACCESS_WRITE, p);
+    enum err e = look(w, at, ACCESS_WRITE, &p);
     if (e == OK) {
-        *(struct virtq_used_elem *)(void *)*p = elem;
+        *(struct virtq_used_elem *)(void *)p = *elem;
     }
     return e;
 }
@@ -267,15 +292,12 @@ static enum err write_elem(struct space *s, uint64_t at, struct virtq_used_elem 
 enum err vring_push(struct vring *r, struct space *s, uint16_t head, uint32_t len)
 {
     uint8_t *p;
+    struct window w = {.space = s};
     struct virtq_used_elem elem = {.id = head, .len = len};
     uint64_t at = r->used.v + USED_RING(r->next_used & (r->size - 1u));
-    uint64_t idx_at = r->used.v + USED_IDX;
-
-    enum err e = write_elem(s, at, elem, &p);
-    if (e == OK && p && at >> PAGE_SHIFT == idx_at >> PAGE_SHIFT) {
-        p -= at - idx_at;
-    } else if (e == OK) {
-        e = resolve(s, idx_at, ACCESS_WRITE, &p);
+    enum err e = write_elem(&w, at, &elem);
+    if (e == OK) {
+        e = look(&w, r->used.v + USED_IDX, ACCESS_WRITE, &p);
     }
     if (e != OK) {
         return e;

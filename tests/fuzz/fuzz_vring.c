@@ -113,6 +113,7 @@ static void step(struct input *in, struct fake_space *f, struct nic *n)
         offer(in, f, &n->tx);
         break;
     case 4:
+        f->copies_on_write[number(in, 1) % PAGES] = true;
         f->page[number(in, 1) % PAGES] = (enum fake_page)(number(in, 1) % 4);
         break;
     default: {

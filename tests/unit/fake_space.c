@@ -54,6 +54,18 @@ void fake_read(struct fake_space *f, uint64_t at, void *dst, size_t n)
     }
 }
 
+static void copy_on_write(struct fake_space *f, uint64_t page)
+{
+    uint8_t *copy = malloc(PAGE_SIZE);
+    if (!copy) {
+        abort();
+    }
+    memcpy(copy, f->pages[page], PAGE_SIZE);
+    free(f->pages[page]);
+    f->pages[page] = copy;
+    f->copies_on_write[page] = false;
+}
+
 enum err space_resolve(struct space *s, ipa_t ipa, enum access access, void **out)
 {
     struct fake_space *f = (struct fake_space *)s;
@@ -73,6 +85,9 @@ enum err space_resolve(struct space *s, ipa_t ipa, enum access access, void **ou
         break;
     case FAKE_WRITABLE:
         break;
+    }
+    if (access == ACCESS_WRITE && f->copies_on_write[ipa.v >> PAGE_SHIFT]) {
+        copy_on_write(f, ipa.v >> PAGE_SHIFT);
     }
     *out = byte_at(f, ipa.v);
     return OK;

@@ -17,8 +17,9 @@ struct fake_space {
     struct space space;
     struct layout layout;
     enum fake_page page[FAKE_PAGES_MAX];
-    unsigned resolved;              /* how often a translation was asked for */
-    uint8_t *pages[FAKE_PAGES_MAX]; /* allocated one by one, so that crossing one is found */
+    bool copies_on_write[FAKE_PAGES_MAX]; /* the next write moves it, and the old one is freed */
+    unsigned resolved;                    /* how often a translation was asked for */
+    uint8_t *pages[FAKE_PAGES_MAX];       /* allocated one by one, so that crossing one is found */
 };
 
 /* All pages but the first are writable and zero. */

@@ -342,6 +342,29 @@ static void test_parts_over_page_ends(void **state)
     }
 }
 
+/* A buffer in the page of a ring that is shared with the template: once it is written, what was
+ * read before is another page. */
+static void test_buffer_in_the_ring_s_own_page(void **state)
+{
+    (void)state;
+    uint16_t head;
+    char got[5] = {0};
+    describe(0, DESC + 0x800, 2, VIRTQ_DESC_F_WRITE | VIRTQ_DESC_F_NEXT, 1);
+    describe(1, DESC + 0x810, 2, VIRTQ_DESC_F_WRITE, 0);
+    offer(0);
+    fake.copies_on_write[DESC >> PAGE_SHIFT] = true;
+    assert_int_equal(pop_write("12", "34", &head), OK);
+    fake_read(&fake, DESC + 0x800, got, 2);
+    fake_read(&fake, DESC + 0x810, got + 2, 2);
+    assert_string_equal(got, "1234");
+    assert_false(fake.copies_on_write[DESC >> PAGE_SHIFT]);
+    fake.page[DESC >> PAGE_SHIFT] = FAKE_READ_ONLY;
+    offer(0);
+    assert_int_equal(pop_write("56", "78", &head), ERR_INVALID);
+    fake_read(&fake, DESC + 0x800, got, 2);
+    assert_string_equal(got, "1234");
+}
+
 static void test_event_flag(void **state)
 {
     (void)state;
@@ -369,6 +392,13 @@ static void test_translations_are_few(void **state)
     assert_int_equal(pop_read(buf, sizeof(buf), &n), OK);
     assert_int_equal(vring_push(&ring, space, chain.head, 0), OK);
     assert_int_equal(fake.resolved, 4);
+
+    assert_int_equal(vring_setup(&ring, space, SIZE, IPA(DESC), IPA(DESC + 0x100), IPA(USED)), OK);
+    avail_idx = 0;
+    offer(0);
+    fake.resolved = 0;
+    assert_int_equal(pop_read(buf, sizeof(buf), &n), OK);
+    assert_int_equal(fake.resolved, 2); /* both parts that it reads are in one page */
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -394,6 +424,7 @@ int main(void)
         TEST(test_no_memory_takes_nothing),
         TEST(test_used_ring_on_read_only_page),
         TEST(test_parts_over_page_ends),
+        TEST(test_buffer_in_the_ring_s_own_page),
         TEST(test_event_flag),
         TEST(test_translations_are_few),
     };
