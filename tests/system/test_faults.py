@@ -61,8 +61,8 @@ def group(name, image="faulty", args=None):
 
 
 def boot(groups):
-    text = '/dts-v1/;\n/ { compatible = "toklat,deployment-v1";\n' + WEB + "".join(groups) + "};\n"
-    return Machine(text)
+    head = '/dts-v1/;\n/ { compatible = "toklat,deployment-v1";\n'
+    return Machine(head + WEB + "".join(groups) + "};\n")
 
 
 @pytest.fixture(scope="module", name="machine")
