@@ -21,7 +21,7 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wundef -Wvla -Wmissing-prototypes -W
 EL2_MACHINE := -march=armv8-a -mgeneral-regs-only -mstrict-align -mno-outline-atomics
 EL2_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fpie -fvisibility=hidden $(EL2_MACHINE) \
 	-fno-stack-protector -fno-common -fno-asynchronous-unwind-tables -fno-strict-aliasing \
-	-ffixed-x18 -ffunction-sections -fdata-sections
+	-ffixed-x18 -ffunction-sections -fdata-sections -flto=auto
 EL2_INCLUDE := -I. -isystem core/base/libc -isystem build/libfdt/include
 EL2_LDFLAGS := -static-pie -nostdlib -Wl,--no-dynamic-linker -Wl,--gc-sections \
 	-Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--build-id=none -Wl,-T,$(EL2_LD)
@@ -30,7 +30,7 @@ $(EL2_BIN): $(EL2_ELF)
 	$(call say,OBJCOPY,$@) $(OBJCOPY) -O binary $< $@
 
 $(EL2_ELF): $(EL2_OBJ) build/el2/libfdt.a $(EL2_LD) build/el2/flags
-	$(call say,LINK,$@) $(CC) $(EL2_LDFLAGS) -Wl,-Map,build/toklat.map -o $@ \
+	$(call say,LINK,$@) $(CC) $(EL2_CFLAGS) $(EL2_LDFLAGS) -Wl,-Map,build/toklat.map -o $@ \
 		$(EL2_OBJ) build/el2/libfdt.a
 
 build/el2/%.o: %.c build/el2/flags | build/libfdt/.headers
@@ -41,8 +41,8 @@ build/el2/%.o: %.S build/el2/flags
 	@mkdir -p $(@D)
 	$(call say,AS,$<) $(CC) $(EL2_CFLAGS) $(EL2_INCLUDE) -MMD -MP -c -o $@ $<
 
-# gcc would turn the loop of memcpy() into a call of memcpy().
-build/el2/core/base/string.o: EL2_CFLAGS += -fno-tree-loop-distribute-patterns
+# gcc would turn the loop of memcpy() into a call of memcpy(), and calls it where none is written.
+build/el2/core/base/string.o: EL2_CFLAGS += -fno-tree-loop-distribute-patterns -fno-lto
 
 build/el2/flags: FORCE
 	$(call remember,$(CC) $(EL2_CFLAGS) $(WARNINGS) $(EL2_INCLUDE) $(EL2_LDFLAGS) $(EL2_OBJ))

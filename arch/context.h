@@ -31,15 +31,12 @@ struct context {
     uint64_t esr_el1, far_el1;
     uint64_t vbar_el1, tpidr_el1;
     uint64_t tpidr_el0, tpidrro_el0;
-    uint64_t par_el1;
-    uint64_t afsr0_el1;
-    uint32_t cpacr_el1, cntkctl_el1;
-    uint64_t cntv_cval;
-    uint32_t cntv_ctl;
-    uint32_t own_mmu;
-    /* Set by the owner before each entry. */
-    uint64_t vttbr;              /* vmid and root, from context_set_space */
-    uint64_t cntvoff;            /* physical minus virtual ticks */
+    uint64_t par_el1, cpacr_el1;
+    /* Set by the owner before each entry, with context_set_space and context_set_clock. */
+    uint64_t vttbr_el2, cntvoff_el2;
+    uint64_t cntkctl_el1, cntv_cval_el0;
+    uint64_t cntv_ctl_el0;
+    uint64_t own_mmu;
     struct context_extra *extra; /* NULL until needed */
 };
 
@@ -88,7 +85,7 @@ void context_clone(struct context *to, const struct context *from, struct contex
 /* Which root translates for `c`, under which identifier. */
 static inline void context_set_space(struct context *c, uint64_t root_pa, uint16_t vmid)
 {
-    c->vttbr = root_pa | (uint64_t)vmid << 48;
+    c->vttbr_el2 = root_pa | (uint64_t)vmid << 48;
 }
 
 /* Skips the trapped instruction (4 bytes). */

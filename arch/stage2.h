@@ -74,8 +74,9 @@ struct vmid {
 };
 
 /* Gives `v` an identifier that is valid on this CPU now; on rollover, all of this CPU's stage-2
- * TLB entries are invalidated and a new generation begins. Constant time otherwise. */
-void vmid_validate(struct vmid *v);
+ * TLB entries are invalidated and a new generation begins. Constant time otherwise. Returns whether
+ * it is another one than before. */
+bool vmid_validate(struct vmid *v);
 
 /* Publishes a table entry: stores `pte` so that table walks see it after what it points to.
  * Only for an entry that was invalid, or that gains nothing but permission (Arm ARM D8.14.1). */

@@ -66,8 +66,7 @@ static struct context *on_wfi(struct vm *vm)
     if (event_ready(vm)) {
         return run_resume();
     }
-    run_block(vm, WAIT_WFI, TICKS_NEVER);
-    return run_next();
+    return run_block(vm, WAIT_WFI, TICKS_NEVER);
 }
 
 static struct context *on_fp(struct vm *vm, const struct trap *t)
@@ -104,8 +103,7 @@ struct context *fault(struct context *c, const struct trap *t)
         return on_wfi(vm);
     case TRAP_WFE:
         context_skip(c);
-        run_yield(vm, WAIT_NONE);
-        return run_next();
+        return run_yield(vm, WAIT_NONE);
     case TRAP_SMC: /* the trapped instruction is not skipped by hardware (Arm ARM D1.3.5) */
         c->x[0] = (uint64_t)TOKLAT_E_NOT_SUPPORTED;
         context_skip(c);
@@ -124,11 +122,10 @@ struct context *interrupt(struct context *c)
     return run_resume();
 }
 
-/* What is due is found by run_resume or run_next, which arm the timer again. */
 static void on_el2_timer(uint32_t irq)
 {
     (void)irq;
-    timer_arm(TICKS_NEVER);
+    run_timer_fired();
 }
 
 static void on_virtual_timer(uint32_t irq)

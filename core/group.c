@@ -14,7 +14,7 @@
 
 struct group groups[DEPLOYMENT_GROUPS_MAX];
 unsigned group_count;
-static uint32_t starts_due; /* groups that have instances left to start at boot */
+uint32_t group_starts_due;
 
 static void define_stubs(struct group *g)
 {
@@ -42,7 +42,7 @@ void group_freeze(struct group *g)
              vm->space.shared_pages * 4, vm->space.shared_pages, g->config->count);
     if (g->config->start_at_boot && g->config->count) {
         g->start_next = 1;
-        starts_due++;
+        group_starts_due++;
     }
 }
 
@@ -144,15 +144,12 @@ static void start_next(struct group *g)
     }
     if (g->start_next++ >= g->config->count) {
         g->start_next = 0;
-        starts_due--;
+        group_starts_due--;
     }
 }
 
-bool group_start_some(void)
+void group_start_batch(void)
 {
-    if (likely(starts_due == 0)) {
-        return false;
-    }
     unsigned left = STARTS_AT_ONCE;
     for (unsigned i = 0; i < group_count; i++) {
         while (left && groups[i].start_next) {
@@ -160,5 +157,4 @@ bool group_start_some(void)
             left--;
         }
     }
-    return true;
 }

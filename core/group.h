@@ -20,7 +20,18 @@ void group_freeze(struct group *g);
 /* The template ended before its checkpoint. */
 void group_fail(struct group *g);
 
+/* Groups that have instances left to start at boot. */
+extern uint32_t group_starts_due;
+void group_start_batch(void);
+
 /* Starts a few of the instances that are to start at boot; returns whether it did. */
-bool group_start_some(void);
+static inline bool group_start_some(void)
+{
+    if (likely(group_starts_due == 0)) {
+        return false;
+    }
+    group_start_batch();
+    return true;
+}
 
 #endif

@@ -50,21 +50,14 @@ static struct context *call_idle(struct vm *vm)
 {
     uint64_t timeout_ns = vm->context.x[1];
     if (timeout_ns == 0) {
-        run_yield(vm, WAIT_IDLE);
-        return run_next();
+        return run_yield(vm, WAIT_IDLE);
     }
     uint64_t events = event_take(vm);
     if (events) {
         return result(vm, (int64_t)events);
     }
-    uint64_t deadline = TICKS_NEVER;
-    if (timeout_ns != TOKLAT_IDLE_FOREVER) {
-        uint64_t now = counter_now();
-        uint64_t ticks = ticks_from_ns(timeout_ns);
-        deadline = ticks < TICKS_NEVER - now ? now + ticks : TICKS_NEVER;
-    }
-    run_block(vm, WAIT_IDLE, deadline);
-    return run_next();
+    bool forever = timeout_ns == TOKLAT_IDLE_FOREVER;
+    return run_block(vm, WAIT_IDLE, forever ? TICKS_NEVER : ticks_from_ns(timeout_ns));
 }
 
 static struct context *call_exit(struct vm *vm)

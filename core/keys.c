@@ -29,12 +29,12 @@ static void print_vm(const struct stub *s)
         log_raw("%8u %s/%u %s\n", s->number, name, vm_instance(s), state_names[s->state]);
         return;
     }
-    log_raw("%8u %s/%u %s: %u private, %u shared, %u table pages, %llu us of CPU, %u quanta, "
+    log_raw("%8u %s/%u %s: %u private, %u shared, %u table pages, %llu us of CPU, "
             "rx %u tx %u dropped %u\n",
             s->number, name, vm_instance(s), sched_names[vm->sched.state], vm->space.private_pages,
             vm->space.shared_pages, vm->space.private_tables,
-            ULL(ns_from_ticks(vm->sched.virtual_ticks) / NS_PER_US), vm->sched.quanta,
-            vm->nic.rx_frames, vm->nic.tx_frames, vm->nic.rx_dropped + vm->nic.tx_dropped);
+            ULL(ns_from_ticks(vm->sched.virtual_ticks) / NS_PER_US), vm->nic.rx_frames,
+            vm->nic.tx_frames, vm->nic.rx_dropped + vm->nic.tx_dropped);
 }
 
 /* Those that were never started are only counted: there may be a million. */
@@ -71,9 +71,9 @@ static void key_run_queues(void)
 {
     struct run *r = run_this();
     const struct vm *vm = run_current(r);
-    log_raw("CPU 0: %u ready, %llu switches, idle %llu ms, quantum %llu us, events %s, "
+    log_raw("CPU 0: %u ready, %llu turns, idle %llu ms, quantum %llu us, events %s, "
             "compensation %s\n",
-            r->mux.ready_count, ULL(r->mux.switches),
+            r->mux.ready_count, ULL(r->mux.turns),
             ULL(ns_from_ticks(r->mux.idle_ticks) / NS_PER_MS),
             ULL(ns_from_ticks(r->mux.quantum) / NS_PER_US),
             run_synchronous() ? "synchronous" : "batched", r->mux.compensate ? "on" : "off");

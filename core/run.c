@@ -20,15 +20,17 @@ static bool synchronous;
 
 struct run *run_this(void)
 {
-    return &runs[cpu_index()];
+    return cpu_local();
 }
 
 void run_init(void)
 {
-    struct run *r = run_this();
+    struct run *r = &runs[cpu_index()];
+    cpu_set_local(r);
     mux_init(&r->mux, ticks_from_ns(QUANTUM_NS));
     wheel_init(&r->wheel, counter_now(), ticks_from_ns(WHEEL_GRANULE_NS));
     list_init(&r->ending);
+    r->armed = TICKS_NEVER;
 }
 
 void run_set_synchronous(bool on)
@@ -86,87 +88,125 @@ uint64_t event_take(struct vm *vm)
     return ready;
 }
 
-/* Gives a VM that is about to be entered what it waited for. */
-static void event_deliver(struct vm *vm)
+/* Gives a VM that is about to be entered what it waited for, or tells it of events. */
+static inline void event_deliver(struct vm *vm)
 {
+    uint64_t ready = event_ready(vm);
     if (vm->wait == WAIT_IDLE) {
-        vm->context.x[0] = event_take(vm);
+        vm->context.x[0] = ready;
+        vm->wait = WAIT_NONE;
+        if (ready) {
+            vm->page->events_pending &= ~ready;
+        }
+        return;
     }
     vm->wait = WAIT_NONE;
-    if (event_ready(vm) && context_takes_events(&vm->context)) {
+    if (ready && context_takes_events(&vm->context)) {
         context_raise_irq(&vm->context);
     }
 }
 
 /* --- the CPU ------------------------------------------------------------------------------ */
 
-static void expire(struct run *r, uint64_t now)
+static inline void expire(struct run *r, uint64_t now)
 {
     struct timeout *t;
-    while ((t = wheel_expire(&r->wheel, now))) {
+    while (unlikely(now >= wheel_next(&r->wheel)) && (t = wheel_expire(&r->wheel, now))) {
         event_post(container_of(t, struct stub, timeout), TOKLAT_EVENT_TIMER);
     }
 }
 
-static void arm(struct run *r)
+/* An earlier deadline stays armed: one interrupt too many costs less than arming at each switch. */
+static inline void arm(struct run *r)
 {
-    timer_arm(MIN(mux_deadline(&r->mux), wheel_next(&r->wheel)));
-}
-
-void run_block(struct vm *vm, enum vm_wait wait, uint64_t deadline)
-{
-    struct run *r = run_this();
-    vm->wait = (uint8_t)wait;
-    if (deadline != TICKS_NEVER) {
-        wheel_add(&r->wheel, &vm->stub->timeout, deadline);
+    uint64_t deadline = MIN(mux_deadline(&r->mux), wheel_next(&r->wheel));
+    if (unlikely(deadline < r->armed)) {
+        r->armed = deadline;
+        timer_arm(deadline);
     }
-    mux_stop(&r->mux, MUX_BLOCK, counter_now());
 }
 
-void run_yield(struct vm *vm, enum vm_wait wait)
+void run_timer_fired(void)
 {
-    vm->wait = (uint8_t)wait;
-    mux_stop(&run_this()->mux, MUX_YIELD, counter_now());
+    run_this()->armed = TICKS_NEVER;
+    timer_arm(TICKS_NEVER);
 }
 
 /* Nobody is runnable: sleeps until an interrupt, and handles it. */
-static void sleep(struct run *r, uint64_t since)
+static void sleep(struct run *r)
 {
     context_unload();
     arm(r);
     cpu_wait();
     irq_dispatch();
-    r->mux.idle_ticks += counter_now() - since;
 }
 
-static struct context *prepare(struct vm *vm)
+static inline struct context *enter(struct run *r, struct vm *vm)
 {
-    vmid_validate(&vm->space.vmid);
-    context_set_space(&vm->context, (uint64_t)vm->space.root, vm->space.vmid.id);
+    arm(r);
+    if (unlikely(vmid_validate(&vm->space.vmid))) {
+        context_set_space(&vm->context, (uint64_t)vm->space.root, vm->space.vmid.id);
+    }
     context_set_clock(&vm->context, vm->sched.voffset);
     vm->page->wall_offset = vm->sched.voffset;
     event_deliver(vm);
     return &vm->context;
 }
 
-struct context *run_next(void)
+static __attribute__((noinline)) struct context *next_slow(struct run *r)
 {
-    struct run *r = run_this();
     for (;;) {
         uint64_t now = counter_now();
         expire(r, now);
         bool starting = group_start_some();
         struct sched_entry *e = mux_start(&r->mux, now);
         if (e) {
-            arm(r);
-            return prepare(container_of(e, struct vm, sched));
+            return enter(r, container_of(e, struct vm, sched));
         }
         bool received = network_poll_again();
         vm_reap();
         if (!starting && !received) {
-            sleep(r, now);
+            sleep(r);
         }
     }
+}
+
+/* Another VM is ready, and nothing else is due: the common case. */
+static __attribute__((noinline, flatten)) struct context *next(struct run *r, uint64_t now)
+{
+    if (likely(now < wheel_next(&r->wheel) && group_starts_due == 0)) {
+        struct sched_entry *e = mux_start(&r->mux, now);
+        if (likely(e)) {
+            return enter(r, container_of(e, struct vm, sched));
+        }
+    }
+    return next_slow(r);
+}
+
+struct context *run_next(void)
+{
+    return next(run_this(), counter_now());
+}
+
+struct context *run_block(struct vm *vm, enum vm_wait wait, uint64_t timeout)
+{
+    struct run *r = run_this();
+    uint64_t now = counter_now();
+    vm->wait = (uint8_t)wait;
+    if (timeout < TICKS_NEVER - now) {
+        wheel_add(&r->wheel, &vm->stub->timeout, now + timeout);
+    }
+    mux_stop(&r->mux, MUX_BLOCK, now);
+    return next(r, now);
+}
+
+struct context *run_yield(struct vm *vm, enum vm_wait wait)
+{
+    struct run *r = run_this();
+    uint64_t now = counter_now();
+    vm->wait = (uint8_t)wait;
+    mux_stop(&r->mux, MUX_YIELD, now);
+    return next(r, now);
 }
 
 struct context *run_resume(void)
@@ -175,14 +215,14 @@ struct context *run_resume(void)
     network_poll_again();
     vm_reap();
     struct vm *vm = run_current(r);
-    if (!vm) {
-        return run_next();
-    }
     uint64_t now = counter_now();
+    if (unlikely(!vm)) {
+        return next(r, now);
+    }
     expire(r, now);
-    if (mux_slice_over(&r->mux, now)) {
+    if (unlikely(mux_slice_over(&r->mux, now))) {
         mux_stop(&r->mux, MUX_PREEMPT, now);
-        return run_next();
+        return next(r, now);
     }
     arm(r);
     event_deliver(vm);

@@ -12,6 +12,7 @@ struct run {
     struct mux mux;
     struct wheel wheel;
     struct list ending; /* VMs to be freed */
+    uint64_t armed;     /* deadline of the timer interrupt, TICKS_NEVER if none */
     uint64_t kills, faults, hypercalls;
 } __attribute__((aligned(64)));
 
@@ -33,10 +34,13 @@ struct context *run_next(void);
  * slice allows, otherwise the next. */
 struct context *run_resume(void);
 
-/* The current VM gives up the CPU: until an event that it does not mask or until `deadline`
- * (physical ticks, TICKS_NEVER), or only for a turn. */
-void run_block(struct vm *vm, enum vm_wait wait, uint64_t deadline);
-void run_yield(struct vm *vm, enum vm_wait wait);
+/* The current VM gives up the CPU: until an event that it does not mask or until `timeout` ticks
+ * have passed (TICKS_NEVER: no end), or only for a turn. Returns what to enter. */
+struct context *run_block(struct vm *vm, enum vm_wait wait, uint64_t timeout);
+struct context *run_yield(struct vm *vm, enum vm_wait wait);
+
+/* This CPU's timer interrupt. What is due is found when the trap ends. */
+void run_timer_fired(void);
 
 /* Batched events wait for the VM's turn; the synchronous variant switches to it at once. */
 void run_set_synchronous(bool on);

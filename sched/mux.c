@@ -17,7 +17,8 @@
 
 void mux_init(struct mux *m, uint64_t quantum_ticks)
 {
-    *m = (struct mux){.quantum = quantum_ticks, .compensate = true};
+    *m = (struct mux){.quantum = MAX(quantum_ticks, (uint64_t)SCHED_WEIGHT_NORMAL),
+                      .compensate = true};
     list_init(&m->boosted);
     list_init(&m->ready);
 }
@@ -88,38 +89,33 @@ void mux_stop(struct mux *m, enum mux_stop why, uint64_t now)
 /* The next entry, out of its queue and with credit; NULL: none. */
 static struct sched_entry *choose(struct mux *m)
 {
-    struct sched_entry *e;
-    if (!list_empty(&m->boosted)) {
-        e = list_first(&m->boosted, struct sched_entry, link);
-    } else if (!list_empty(&m->ready)) {
-        e = list_first(&m->ready, struct sched_entry, link);
-        e->credit = MAX(m->quantum * e->weight / SCHED_WEIGHT_NORMAL, 1u);
-    } else {
+    struct list *queue = list_empty(&m->boosted) ? &m->ready : &m->boosted;
+    if (unlikely(list_empty(queue))) {
         return NULL;
     }
-    dequeue(m, e);
+    m->ready_count--;
+    struct sched_entry *e = container_of(list_pop(queue), struct sched_entry, link);
+    if (queue == &m->ready) {
+        e->credit = m->quantum * e->weight / SCHED_WEIGHT_NORMAL; /* not 0: see mux_init */
+    }
     return e;
 }
 
 struct sched_entry *mux_start(struct mux *m, uint64_t now)
 {
-    if (m->started) { /* since the last stop, nobody ran */
-        m->idle_ticks += now - m->started;
+    if (unlikely(now != m->started)) { /* since the last stop, nobody ran */
+        m->idle_ticks += m->started ? now - m->started : 0;
+        m->started = now;
     }
-    m->started = now;
     struct sched_entry *e = choose(m);
     if (!e) {
         return NULL;
     }
     m->current = e;
     m->slice_end = now + e->credit;
-    if (e != m->last) {
-        m->switches++;
-        m->last = e;
-    }
+    m->turns++;
     e->state = SCHED_RUNNING;
     e->voffset = now - e->virtual_ticks;
-    e->quanta++;
     return e;
 }
 
@@ -141,7 +137,4 @@ void mux_remove(struct mux *m, struct sched_entry *e, uint64_t now)
         dequeue(m, e);
     }
     e->state = SCHED_BLOCKED;
-    if (m->last == e) {
-        m->last = NULL;
-    }
 }

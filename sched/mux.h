@@ -28,7 +28,6 @@ struct sched_entry {
     uint64_t credit;        /* ticks of the quantum not yet used */
     uint64_t virtual_ticks; /* CNTVCT when it last stopped: the CPU time that it has used */
     uint64_t voffset;       /* CNTVOFF while it runs: physical minus virtual */
-    uint32_t quanta;        /* times it was given the CPU */
     uint16_t weight;
     uint8_t state;
     uint8_t cpu; /* home */
@@ -38,11 +37,10 @@ struct mux {
     struct list boosted; /* awake with credit left */
     struct list ready;   /* round robin */
     struct sched_entry *current;
-    struct sched_entry *last; /* the one that ran last; NULL: none, or it is gone */
-    uint64_t quantum;         /* ticks at normal weight */
-    uint64_t slice_end;       /* of current; meaningful while others are ready */
-    uint64_t started;  /* when current was given the CPU, or, without one, was last looked for */
-    uint64_t switches; /* how often the CPU went from one VM to another */
+    uint64_t quantum;   /* ticks at normal weight */
+    uint64_t slice_end; /* of current; meaningful while others are ready */
+    uint64_t started;   /* when current was given the CPU, or, without one, was last looked for */
+    uint64_t turns;     /* times that an entry was given the CPU */
     uint64_t idle_ticks;
     uint32_t ready_count; /* in both queues */
     bool compensate;      /* switchable, to measure what it is worth */

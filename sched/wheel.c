@@ -30,7 +30,7 @@ struct place {
 
 void wheel_init(struct wheel *w, uint64_t now_ticks, uint64_t granule_ticks)
 {
-    *w = (struct wheel){0};
+    *w = (struct wheel){.next = UINT64_MAX};
     if (granule_ticks > 1) {
         w->granule_shift = 63u - (unsigned)__builtin_clzll(granule_ticks);
     }
@@ -44,6 +44,11 @@ static unsigned level_of(uint64_t now, uint64_t granule)
     return MIN(level, TOP);
 }
 
+static uint64_t ticks_of(const struct wheel *w, uint64_t granule)
+{
+    return granule > UINT64_MAX >> w->granule_shift ? UINT64_MAX : granule << w->granule_shift;
+}
+
 /* Puts `t` where its deadline belongs, seen from now. */
 static void sort_in(struct wheel *w, struct timeout *t)
 {
@@ -55,7 +60,8 @@ static void sort_in(struct wheel *w, struct timeout *t)
     unsigned shift = level * DIGIT_BITS;
     uint64_t ahead = (granule >> shift) - (w->now >> shift);
     ahead = MIN(ahead, DIGIT_MASK);
-    unsigned slot = (unsigned)((w->now >> shift) + ahead) & DIGIT_MASK;
+    uint64_t digits = (w->now >> shift) + ahead;
+    unsigned slot = (unsigned)digits & DIGIT_MASK;
 
     struct timeout **head = &w->slots[level][slot];
     t->next = *head;
@@ -65,6 +71,7 @@ static void sort_in(struct wheel *w, struct timeout *t)
     }
     *head = t;
     w->occupied[level] |= 1ull << slot;
+    w->next = MIN(w->next, ticks_of(w, digits << shift));
 }
 
 void wheel_add(struct wheel *w, struct timeout *t, uint64_t deadline)
@@ -141,14 +148,6 @@ struct timeout *wheel_expire(struct wheel *w, uint64_t now_ticks)
         move_down(w, &p);
     }
     w->now = MAX(w->now, target);
+    w->next = find_earliest(w, &p) ? ticks_of(w, p.granule) : UINT64_MAX;
     return NULL;
-}
-
-uint64_t wheel_next(const struct wheel *w)
-{
-    struct place p;
-    if (!find_earliest(w, &p) || p.granule > UINT64_MAX >> w->granule_shift) {
-        return UINT64_MAX;
-    }
-    return p.granule << w->granule_shift;
 }

@@ -22,6 +22,7 @@ struct timeout {
 };
 
 struct wheel {
+    uint64_t next;          /* ticks: nothing is due before */
     uint64_t now;           /* granules: everything before it has expired */
     unsigned granule_shift; /* ticks in a granule, as a power of two */
     uint64_t occupied[WHEEL_LEVELS];
@@ -41,9 +42,13 @@ void wheel_cancel(struct wheel *w, struct timeout *t);
 /* Takes one timeout whose deadline has passed, or NULL when there is none (left) at `now`. */
 struct timeout *wheel_expire(struct wheel *w, uint64_t now_ticks);
 
-/* The earliest tick at which wheel_expire may have something to do (exact to a slot of the level
- * where the earliest timeout waits), or UINT64_MAX. Constant time. */
-uint64_t wheel_next(const struct wheel *w);
+/* The earliest tick at which wheel_expire may have something to do, or UINT64_MAX: exact to a slot
+ * of the level where the earliest timeout waits; one that was cancelled since wheel_expire last
+ * found nothing may count as well. */
+static inline uint64_t wheel_next(const struct wheel *w)
+{
+    return w->next;
+}
 
 static inline bool timeout_waiting(const struct timeout *t)
 {

@@ -20,6 +20,9 @@ static struct machine machine;
 
 void boot_main(const void *fdt, uint64_t level) NORETURN;
 
+/* arch/arm64/head.S: goes on in `next` on the CPU's own stack, which has a guard page. */
+void boot_leave(const struct machine *m, void (*next)(const struct machine *m)) NORETURN;
+
 static void use(uint64_t base, uint64_t bytes)
 {
     uint64_t start = ALIGN_DOWN(base, PAGE_SIZE);
@@ -174,14 +177,6 @@ static void describe(const void *fdt)
     machine.used_count = normalise(machine.used, machine.used_count);
 }
 
-/* Leaves the boot stack for the CPU's own, which has a guard page. */
-static NORETURN void continue_on_cpu_stack(void)
-{
-    __asm__ volatile("mov sp, %0\n mov x0, %1\n b machine_main" ::"r"(cpu_this()), "r"(&machine)
-                     : "x0", "memory");
-    __builtin_unreachable();
-}
-
 void boot_main(const void *fdt, uint64_t level)
 {
     if (fdt_check_header(fdt) != 0) {
@@ -197,5 +192,5 @@ void boot_main(const void *fdt, uint64_t level)
     if (!mmu_start(&machine)) {
         panic(__FILE__, __LINE__, "boot tables suffice for this machine's RAM");
     }
-    continue_on_cpu_stack();
+    boot_leave(&machine, machine_main);
 }

@@ -49,6 +49,16 @@ void cpu_init(unsigned index)
     trap_configure();
 }
 
+void cpu_set_local(void *local)
+{
+    cpu_this()->local = local;
+}
+
+void *cpu_local(void)
+{
+    return cpu_this()->local;
+}
+
 unsigned cpu_index(void)
 {
     return cpu_this()->index;

@@ -23,6 +23,7 @@ struct cpu {
     uint32_t vmid_next;
     uint32_t index;
     uint64_t timer; /* deadline armed, TICKS_NEVER if none */
+    void *local;    /* of the floors above: cpu_local() */
     bool fp_open;   /* CPTR_EL2.TFP is clear */
 } __attribute__((aligned(64)));
 
@@ -35,15 +36,17 @@ static inline struct cpu *cpu_at(unsigned index)
 
 static inline struct cpu *cpu_this(void)
 {
-    return (struct cpu *)read_sysreg(tpidr_el2);
+    struct cpu *cpu; /* constant after cpu_init, so not volatile */
+    __asm__("mrs %0, tpidr_el2" : "=r"(cpu));
+    return cpu;
 }
 
 /* Sets EL2's trap configuration and the CPU's own state up on the CPU that calls it. */
 void cpu_init(unsigned index);
 
-/* Makes `to` the loaded context: saves the system registers of the one that was, loads its. Called
- * by arch/arm64/vectors.S alone. */
-void world_switch(struct context *to);
+/* Makes `to` the loaded context: saves the system registers of the one that was, loads its. Returns
+ * it. Called by arch/arm64/vectors.S alone. */
+struct context *world_switch(struct context *to);
 
 /* Decodes a trap that is no hypercall and passes it up. Called by arch/arm64/vectors.S alone. */
 struct context *trap_fault(struct context *c, uint64_t serror);

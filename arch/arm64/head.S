@@ -53,6 +53,13 @@ start:  msr     daifset, #0xf
         mov     x0, x20
         bl      boot_main               // never returns
 
+        .text
+        .global boot_leave
+boot_leave:
+        mrs     x2, tpidr_el2
+        mov     sp, x2
+        br      x1
+
         .bss
         .balign 16
         .space  4096

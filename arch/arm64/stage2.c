@@ -17,11 +17,11 @@ uint64_t stage2_nobody(void)
     return (uint64_t)empty_root;
 }
 
-void vmid_validate(struct vmid *v)
+bool vmid_validate(struct vmid *v)
 {
     struct cpu *cpu = cpu_this();
     if (likely(v->generation == cpu->vmid_generation)) {
-        return;
+        return false;
     }
     if (cpu->vmid_next > VMID_MAX) {
         cpu->vmid_generation++;
@@ -33,6 +33,7 @@ void vmid_validate(struct vmid *v)
     }
     v->generation = cpu->vmid_generation;
     v->id = (uint16_t)cpu->vmid_next++;
+    return true;
 }
 
 void stage2_publish(pte_t *entry, pte_t pte)

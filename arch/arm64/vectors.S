@@ -125,9 +125,7 @@ enter:
         ldr     x2, [x1, #CPU_LOADED]
         cmp     x0, x2
         b.eq    1f
-        mov     x20, x0
-        bl      world_switch            // (to)
-        mov     x0, x20
+        bl      world_switch            // returns what it is given
 1:      mov     sp, x0
         ldp     x30, x1, [sp, #CONTEXT_X30]
         ldr     x2, [sp, #CONTEXT_PSTATE]

@@ -35,25 +35,37 @@ static void save_mmu(struct context_extra *e)
     write_sysreg(hcr_el2, HCR_GUEST_FLAT);
 }
 
-static void save_system(struct context *c)
+/* Two registers at a time: they lie side by side in the context, and one instruction moves both. */
+#define SAVE2(c, a, b)                                                                             \
+    do {                                                                                           \
+        uint64_t a_ = read_sysreg(a);                                                              \
+        uint64_t b_ = read_sysreg(b);                                                              \
+        (c)->a = a_;                                                                               \
+        (c)->b = b_;                                                                               \
+    } while (0)
+
+#define LOAD2(c, a, b)                                                                             \
+    do {                                                                                           \
+        uint64_t a_, b_;                                                                           \
+        _Static_assert(offsetof(struct context, a) + 8 == offsetof(struct context, b), "a pair");  \
+        __asm__("ldp %0, %1, [%2, %3]"                                                             \
+                : "=r"(a_), "=r"(b_)                                                               \
+                : "r"(c), "i"(offsetof(struct context, a)), "m"(*(c)));                            \
+        write_sysreg(a, a_);                                                                       \
+        write_sysreg(b, b_);                                                                       \
+    } while (0)
+
+static inline void save_system(struct context *c)
 {
-    c->sp_el0 = read_sysreg(sp_el0);
-    c->sp_el1 = read_sysreg(sp_el1);
-    c->elr_el1 = read_sysreg(elr_el1);
-    c->spsr_el1 = read_sysreg(spsr_el1);
-    c->esr_el1 = read_sysreg(esr_el1);
-    c->far_el1 = read_sysreg(far_el1);
-    c->vbar_el1 = read_sysreg(vbar_el1);
-    c->tpidr_el1 = read_sysreg(tpidr_el1);
-    c->tpidr_el0 = read_sysreg(tpidr_el0);
-    c->tpidrro_el0 = read_sysreg(tpidrro_el0);
-    c->par_el1 = read_sysreg(par_el1);
-    c->afsr0_el1 = read_sysreg(afsr0_el1);
-    c->cpacr_el1 = (uint32_t)read_sysreg(cpacr_el1);
-    c->cntkctl_el1 = (uint32_t)read_sysreg(cntkctl_el1);
-    c->cntv_ctl = (uint32_t)read_sysreg(cntv_ctl_el0);
-    if (c->cntv_ctl & TIMER_ENABLE) {
-        c->cntv_cval = read_sysreg(cntv_cval_el0);
+    SAVE2(c, sp_el0, sp_el1);
+    SAVE2(c, elr_el1, spsr_el1);
+    SAVE2(c, esr_el1, far_el1);
+    SAVE2(c, vbar_el1, tpidr_el1);
+    SAVE2(c, tpidr_el0, tpidrro_el0);
+    SAVE2(c, par_el1, cpacr_el1);
+    SAVE2(c, cntkctl_el1, cntv_cval_el0);
+    c->cntv_ctl_el0 = read_sysreg(cntv_ctl_el0);
+    if (unlikely(c->cntv_ctl_el0 & TIMER_ENABLE)) {
         write_sysreg(cntv_ctl_el0, 0);
     }
     if (unlikely(c->own_mmu)) {
@@ -61,29 +73,20 @@ static void save_system(struct context *c)
     }
 }
 
-static void load_system(const struct context *c)
+static inline void load_system(const struct context *c)
 {
-    write_sysreg(sp_el0, c->sp_el0);
-    write_sysreg(sp_el1, c->sp_el1);
-    write_sysreg(elr_el1, c->elr_el1);
-    write_sysreg(spsr_el1, c->spsr_el1);
-    write_sysreg(esr_el1, c->esr_el1);
-    write_sysreg(far_el1, c->far_el1);
-    write_sysreg(vbar_el1, c->vbar_el1);
-    write_sysreg(tpidr_el1, c->tpidr_el1);
-    write_sysreg(tpidr_el0, c->tpidr_el0);
-    write_sysreg(tpidrro_el0, c->tpidrro_el0);
-    write_sysreg(par_el1, c->par_el1);
-    write_sysreg(afsr0_el1, c->afsr0_el1);
-    write_sysreg(cpacr_el1, c->cpacr_el1);
-    write_sysreg(cntkctl_el1, c->cntkctl_el1);
-    write_sysreg(cntvoff_el2, c->cntvoff);
-    write_sysreg(cntv_cval_el0, c->cntv_cval);
-    if (c->cntv_ctl & TIMER_ENABLE) {
+    LOAD2(c, sp_el0, sp_el1);
+    LOAD2(c, elr_el1, spsr_el1);
+    LOAD2(c, esr_el1, far_el1);
+    LOAD2(c, vbar_el1, tpidr_el1);
+    LOAD2(c, tpidr_el0, tpidrro_el0);
+    LOAD2(c, par_el1, cpacr_el1);
+    LOAD2(c, vttbr_el2, cntvoff_el2);
+    LOAD2(c, cntkctl_el1, cntv_cval_el0);
+    if (unlikely(c->cntv_ctl_el0 & TIMER_ENABLE)) {
         isb(); /* the offset before the timer that counts with it */
-        write_sysreg(cntv_ctl_el0, c->cntv_ctl);
+        write_sysreg(cntv_ctl_el0, c->cntv_ctl_el0);
     }
-    write_sysreg(vttbr_el2, c->vttbr);
     if (unlikely(c->own_mmu)) {
         load_mmu(c->extra);
     }
@@ -100,7 +103,7 @@ static void fp_guard(struct cpu *cpu, const struct context *c)
     }
 }
 
-void world_switch(struct context *to)
+struct context *world_switch(struct context *to)
 {
     struct cpu *cpu = cpu_this();
     if (cpu->loaded) {
@@ -108,12 +111,15 @@ void world_switch(struct context *to)
     }
     cpu->loaded = to;
     load_system(to);
-    fp_guard(cpu, to);
+    if (unlikely(cpu->fp_owner)) { /* with no owner it is closed already */
+        fp_guard(cpu, to);
+    }
+    return to;
 }
 
 void context_set_clock(struct context *c, uint64_t offset)
 {
-    c->cntvoff = offset;
+    c->cntvoff_el2 = offset;
     if (cpu_this()->loaded == c) {
         write_sysreg(cntvoff_el2, offset);
     }

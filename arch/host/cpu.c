@@ -31,3 +31,15 @@ void cpu_halt(void)
 {
     abort();
 }
+
+static void *locals[CPUS_MAX];
+
+void cpu_set_local(void *local)
+{
+    locals[cpu_index()] = local;
+}
+
+void *cpu_local(void)
+{
+    return locals[cpu_index()];
+}

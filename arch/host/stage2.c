@@ -15,12 +15,12 @@
 static uint64_t generation[CPUS_MAX];
 static uint16_t next_id[CPUS_MAX];
 
-void vmid_validate(struct vmid *v)
+bool vmid_validate(struct vmid *v)
 {
     unsigned cpu = cpu_index();
     HOST_COUNT(vmids, 1);
     if (v->generation != 0 && v->generation == generation[cpu]) {
-        return;
+        return false;
     }
     if (generation[cpu] == 0 || next_id[cpu] == VMIDS) {
         generation[cpu]++;
@@ -28,6 +28,7 @@ void vmid_validate(struct vmid *v)
     }
     v->generation = generation[cpu];
     v->id = next_id[cpu]++;
+    return true;
 }
 
 /* What a valid entry may gain without having been invalid: permission, and software's bits. */

@@ -48,6 +48,17 @@ static inline void list_remove(struct list *e)
     list_init(e);
 }
 
+/* Takes the first element out of a list that is not empty. */
+static inline struct list *list_pop(struct list *l)
+{
+    struct list *e = l->next;
+    struct list *next = e->next;
+    l->next = next;
+    next->prev = l;
+    list_init(e);
+    return e;
+}
+
 #define list_first(l, type, member) container_of((l)->next, type, member)
 
 #define list_for_each(e, l) for (struct list *e = (l)->next; e != (l); e = e->next)

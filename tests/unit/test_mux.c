@@ -302,8 +302,7 @@ static void test_virtual_clock_stands_still_outside(void **state)
     mux_wake(&mux, &a->entry);
     assert_ptr_equal(mux_start(&mux, 1000000), &a->entry);
     assert_int_equal(1000000 - a->entry.voffset, 300);
-    assert_int_equal(a->entry.quanta, 2);
-    assert_int_equal(mux.switches, 1);
+    assert_int_equal(mux.turns, 2);
     assert_int_equal(mux.idle_ticks, 1000000 - 5300);
 }
 
@@ -403,10 +402,8 @@ static void test_remove(void **state)
     assert_ptr_equal(mux_start(&mux, now + 10), &c->entry);
     mux_remove(&mux, &c->entry, now + 20);
     assert_null(mux_start(&mux, now + 20));
-    uint64_t switches = mux.switches;
     mux_wake(&mux, &c->entry); /* another VM may get the memory of one that is gone */
     assert_ptr_equal(mux_start(&mux, now + 30), &c->entry);
-    assert_int_equal(mux.switches, switches + 1);
 }
 
 int main(void)
