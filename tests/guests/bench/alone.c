@@ -74,14 +74,14 @@ static void cow_write(void)
 static void event_take(void)
 {
     wire_repeat(system_page()->vm_number, WIRE_FRAME_MIN);
-    virtq_interrupts(&wire_rx, false);
+    wire_want_events(false);
     uint64_t t0 = bench_ticks();
-    loop_doorbell(&wire_tx.avail->idx, &wire_rx.avail->idx, EVENTS);
+    loop_doorbell(wire_tx_idx(), wire_rx_idx(), EVENTS);
     uint64_t t1 = bench_ticks();
     wire_repeat(system_page()->vm_number, WIRE_FRAME_MIN);
     uint64_t t2 = bench_ticks();
-    uint64_t taken = loop_doorbell_upcalls(&wire_tx.avail->idx, &wire_rx.avail->idx, EVENTS,
-                                           TOKLAT_EVENT_NET_RX);
+    uint64_t taken =
+        loop_doorbell_upcalls(wire_tx_idx(), wire_rx_idx(), EVENTS, TOKLAT_EVENT_NET_RX);
     uint64_t t3 = bench_ticks();
     bench_report("event_take", t3 - t2, t1 - t0, loop_upcall_instructions(), taken);
     wire_init();

@@ -91,7 +91,7 @@ static void packet_vm_to_vm(void)
         hold(WIRE_HOLD_QUIET);
         wire_repeat(peer(), WIRE_FRAME_UDP);
         uint64_t t0 = bench_ticks();
-        loop_doorbell(&wire_tx.avail->idx, &dummy, BATCH);
+        loop_doorbell(wire_tx_idx(), &dummy, BATCH);
         uint64_t t1 = bench_ticks();
         loop_doorbell_nop(&dummy, &dummy, BATCH);
         uint64_t t2 = bench_ticks();
@@ -107,7 +107,7 @@ static uint64_t send_batch(uint32_t command)
 {
     hold(command);
     wire_repeat(peer(), WIRE_FRAME_MIN);
-    wire_tx.avail->idx = BATCH;
+    *wire_tx_idx() = BATCH;
     uint64_t t0 = bench_ticks();
     doorbell(1u << TOKLAT_QUEUE_NET_TX);
     uint64_t t1 = bench_ticks();
@@ -142,13 +142,13 @@ static void stay_away(struct wire_message *m)
     uint64_t ns = m->number;
     uint32_t asker = m->from;
     if (m->command == WIRE_HOLD_QUIET) {
-        virtq_interrupts(&wire_rx, false);
+        wire_want_events(false);
     }
     m->command = WIRE_DONE;
     wire_return();
     while (idle(ns) == 0) {
     }
-    virtq_interrupts(&wire_rx, true);
+    wire_want_events(true);
     wire_drain();
     wire_send(asker, WIRE_DONE, 0, WIRE_FRAME_MIN);
 }

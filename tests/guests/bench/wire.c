@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Bare rings. EL2 takes a transmitted frame before the doorbell returns, so there is one transmit
- * buffer, and a received frame can be sent back from where it lies.
+ * Bare rings, with as few instructions as they can be served with.
+ *
+ * EL2 takes a frame before the doorbell returns, so one transmit descriptor is enough: every entry
+ * of the available ring is 0. Receive descriptor n always has buffer n.
  */
 #include "tests/guests/bench/wire.h"
 
 #include <string.h>
 
+#include "abi/virtq.h"
 #include "guests/rt/hypercall.h"
 
 #define HEADER_BYTES sizeof(struct virtio_net_hdr)
@@ -25,8 +28,6 @@ struct buffer {
     uint8_t frame[BUFFER_BYTES - 6 - HEADER_BYTES];
 };
 
-struct virtq wire_rx, wire_tx;
-
 static struct {
     struct virtq_desc rx_desc[WIRE_RING];
     uint8_t rx_avail[VIRTQ_AVAIL_BYTES(WIRE_RING)] __attribute__((aligned(8)));
@@ -34,29 +35,63 @@ static struct {
     struct virtq_desc tx_desc[WIRE_RING];
     uint8_t tx_avail[VIRTQ_AVAIL_BYTES(WIRE_RING)] __attribute__((aligned(8)));
     uint8_t tx_used[VIRTQ_USED_BYTES(WIRE_RING)] __attribute__((aligned(8)));
+    uint16_t rx_taken; /* used entries */
+    uint16_t received; /* the buffer that is not yet released */
 } rings __attribute__((aligned(4096)));
 
 static struct buffer rx_buffers[WIRE_RING] __attribute__((aligned(BUFFER_BYTES)));
 static struct buffer tx_buffer __attribute__((aligned(BUFFER_BYTES)));
-static struct buffer *received; /* not yet released */
 
-static void post(struct buffer *b)
+static volatile struct virtq_avail *rx_avail(void)
 {
-    virtq_add(&wire_rx, (uintptr_t)b->header, sizeof(b->header) + sizeof(b->frame), true);
+    return (volatile struct virtq_avail *)(void *)rings.rx_avail;
+}
+
+static volatile struct virtq_avail *tx_avail(void)
+{
+    return (volatile struct virtq_avail *)(void *)rings.tx_avail;
+}
+
+static volatile struct virtq_used *rx_used(void)
+{
+    return (volatile struct virtq_used *)(void *)rings.rx_used;
+}
+
+volatile uint16_t *wire_tx_idx(void)
+{
+    return &tx_avail()->idx;
+}
+
+volatile uint16_t *wire_rx_idx(void)
+{
+    return &rx_avail()->idx;
+}
+
+void wire_want_events(bool on)
+{
+    rx_avail()->flags = on ? 0 : VIRTQ_AVAIL_F_NO_INTERRUPT;
+}
+
+static void post(uint16_t n)
+{
+    uint16_t idx = rx_avail()->idx;
+    rx_avail()->ring[idx % WIRE_RING] = n;
+    virtq_barrier(); /* the entry is there before the index that shows it */
+    rx_avail()->idx = (uint16_t)(idx + 1);
 }
 
 void wire_init(void)
 {
     memset(&rings, 0, sizeof(rings));
-    virtq_init(&wire_rx, WIRE_RING, rings.rx_desc, rings.rx_avail, rings.rx_used);
-    virtq_init(&wire_tx, WIRE_RING, rings.tx_desc, rings.tx_avail, rings.tx_used);
-    virtq_interrupts(&wire_tx, false);
+    tx_avail()->flags = VIRTQ_AVAIL_F_NO_INTERRUPT;
     queue_setup(TOKLAT_QUEUE_NET_RX, WIRE_RING, rings.rx_desc, rings.rx_avail, rings.rx_used);
     queue_setup(TOKLAT_QUEUE_NET_TX, WIRE_RING, rings.tx_desc, rings.tx_avail, rings.tx_used);
-    for (unsigned i = 0; i < WIRE_RING; i++) {
-        post(&rx_buffers[i]);
+    for (uint16_t i = 0; i < WIRE_RING; i++) {
+        struct buffer *b = &rx_buffers[i];
+        rings.rx_desc[i] = (struct virtq_desc){
+            (uintptr_t)b->header, sizeof(b->header) + sizeof(b->frame), VIRTQ_DESC_F_WRITE, 0};
+        post(i);
     }
-    received = NULL;
 }
 
 static uint32_t get32(const uint8_t *p)
@@ -129,17 +164,15 @@ static void build(uint32_t to, uint32_t command, uint64_t number, uint32_t frame
     memcpy(f + DATA, &m, sizeof(m));
 }
 
-static uint64_t bells(void)
-{
-    return virtq_wants_notify(&wire_rx) ? 3 : 1u << TOKLAT_QUEUE_NET_TX;
-}
-
+/* One bell for both queues, unless the device wants none for buffers to receive into. */
 static void transmit(const struct buffer *b, uint32_t frame_bytes)
 {
-    uint32_t length;
-    virtq_add(&wire_tx, (uintptr_t)b->header, (uint32_t)HEADER_BYTES + frame_bytes, false);
-    doorbell(bells());
-    virtq_take(&wire_tx, &length);
+    uint16_t idx = tx_avail()->idx;
+    rings.tx_desc[0].addr = (uintptr_t)b->header;
+    rings.tx_desc[0].len = (uint32_t)HEADER_BYTES + frame_bytes;
+    virtq_barrier(); /* the descriptor is there before the index that shows it */
+    tx_avail()->idx = (uint16_t)(idx + 1);
+    doorbell(rx_used()->flags & VIRTQ_USED_F_NO_NOTIFY ? 2 : 3);
 }
 
 void wire_send(uint32_t to, uint32_t command, uint64_t number, uint32_t frame_bytes)
@@ -153,27 +186,30 @@ void wire_again(uint32_t frame_bytes)
     transmit(&tx_buffer, frame_bytes);
 }
 
+static bool has_received(void)
+{
+    return rx_used()->idx != rings.rx_taken;
+}
+
 static struct buffer *take(void)
 {
-    uint32_t length;
-    int id = virtq_take(&wire_rx, &length);
-    return id < 0 ? NULL
-                  : (struct buffer *)(uintptr_t)(rings.rx_desc[id].addr & ~(BUFFER_BYTES - 1ull));
+    virtq_barrier(); /* the index was read before the entry that it shows */
+    rings.received = (uint16_t)(rx_used()->ring[rings.rx_taken % WIRE_RING].id % WIRE_RING);
+    rings.rx_taken++;
+    return &rx_buffers[rings.received];
 }
 
 struct wire_message *wire_receive(void)
 {
-    while (!virtq_has_used(&wire_rx)) {
+    while (!has_received()) {
         idle(TOKLAT_IDLE_FOREVER);
     }
-    received = take();
-    return (struct wire_message *)(void *)(received->frame + DATA);
+    return (struct wire_message *)(void *)(take()->frame + DATA);
 }
 
 void wire_release(void)
 {
-    post(received);
-    received = NULL;
+    post(rings.received);
 }
 
 /* Unaligned, because addresses lie where Ethernet and IP put them. */
@@ -200,25 +236,25 @@ static void swap_addresses(uint8_t *frame)
 /* The received header is sent as it is: EL2 looks at the fields that ask for something only. */
 void wire_return(void)
 {
-    swap_mac(received->frame);
-    swap_addresses(received->frame);
-    transmit(received, WIRE_FRAME_MIN);
+    struct buffer *b = &rx_buffers[rings.received];
+    swap_mac(b->frame);
+    swap_addresses(b->frame);
+    transmit(b, WIRE_FRAME_MIN);
     wire_release();
 }
 
 void wire_drain(void)
 {
-    while (virtq_has_used(&wire_rx)) {
-        received = take();
+    while (has_received()) {
+        take();
         wire_release();
     }
 }
 
-/* A zeroed avail.ring names descriptor 0 in every entry. */
 void wire_repeat(uint32_t to, uint32_t frame_bytes)
 {
     wire_init();
     build(to, WIRE_DONE, 0, frame_bytes);
-    rings.tx_desc[0] = (struct virtq_desc){(uintptr_t)tx_buffer.header,
-                                           (uint32_t)HEADER_BYTES + frame_bytes, 0, 0};
+    rings.tx_desc[0].addr = (uintptr_t)tx_buffer.header;
+    rings.tx_desc[0].len = (uint32_t)HEADER_BYTES + frame_bytes;
 }

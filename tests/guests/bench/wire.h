@@ -8,8 +8,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "abi/virtq.h"
-
 #define WIRE_RING 128
 #define WIRE_FRAME_MIN 64  /* what a message needs, rounded as Ethernet does */
 #define WIRE_FRAME_UDP 100 /* of packet_vm_to_vm */
@@ -30,8 +28,6 @@ struct wire_message {
     uint32_t from; /* VM number */
     uint64_t number;
 };
-
-extern struct virtq wire_rx, wire_tx;
 
 /* Zeroed rings, known to EL2, and every receive buffer posted. */
 void wire_init(void);
@@ -55,8 +51,15 @@ void wire_return(void);
 /* Takes and releases whatever has been received. */
 void wire_drain(void);
 
-/* Prepares the transmit ring for `count` entries of the same frame to VM `to`, none available yet:
- * raising avail.idx sends. wire_init() ends it. */
+/* Prepares a frame to VM `to` that is sent once for every step by which avail.idx of the transmit
+ * queue is raised before a doorbell. wire_init() ends it. */
 void wire_repeat(uint32_t to, uint32_t frame_bytes);
+
+/* avail.idx of both queues. */
+volatile uint16_t *wire_tx_idx(void);
+volatile uint16_t *wire_rx_idx(void);
+
+/* Whether received frames post events. */
+void wire_want_events(bool on);
 
 #endif
