@@ -30,7 +30,7 @@ static SLOW bool cache_fill(struct frame_cache *c)
     return c->used > 0;
 }
 
-static SLOW void frame_free(uint32_t i)
+void frame_free(uint32_t i)
 {
     struct frame_cache *c = frame_map.caches[cpu_index()];
     count_add(c, (enum frame_kind)(use_get(i) >> OWNER_BITS), -1ull);
@@ -79,21 +79,12 @@ enum err frame_alloc_block(enum frame_kind kind, uint32_t owner, unsigned order,
 
 void frame_ref(pa_t pa)
 {
-    __atomic_fetch_add(&frame_map.table[frame_index(pa)].refs, 1, __ATOMIC_RELAXED);
+    frame_ref_now(pa);
 }
 
 bool frame_unref(pa_t pa)
 {
-    uint32_t i = frame_index(pa);
-    uint32_t *refs = &frame_map.table[i].refs;
-    uint32_t seen = __atomic_load_n(refs, __ATOMIC_ACQUIRE); /* partner: the release below */
-    CHECK(seen != 0);
-    /* Nobody can add to a single reference that is the caller's. */
-    if (seen > 1 && __atomic_sub_fetch(refs, 1, __ATOMIC_ACQ_REL) != 0) {
-        return false;
-    }
-    frame_free(i);
-    return true;
+    return frame_unref_now(pa);
 }
 
 bool frame_unref_unless_last(pa_t pa)

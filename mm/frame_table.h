@@ -82,4 +82,28 @@ static inline void count_add(struct frame_cache *c, enum frame_kind kind, uint64
     __atomic_store_n(count, *count + n, __ATOMIC_RELAXED);
 }
 
+/* References, in line: for walks over whole tables. */
+
+static inline void frame_ref_now(pa_t pa)
+{
+    __atomic_fetch_add(&frame_map.table[frame_index(pa)].refs, 1, __ATOMIC_RELAXED);
+}
+
+/* Frees a frame that nobody refers to any more. */
+void frame_free(uint32_t i);
+
+static inline bool frame_unref_now(pa_t pa)
+{
+    uint32_t i = frame_index(pa);
+    uint32_t *refs = &frame_map.table[i].refs;
+    uint32_t seen = __atomic_load_n(refs, __ATOMIC_ACQUIRE); /* partner: the release below */
+    CHECK(seen != 0);
+    /* Nobody can add to a single reference that is the caller's. */
+    if (seen > 1 && __atomic_sub_fetch(refs, 1, __ATOMIC_ACQ_REL) != 0) {
+        return false;
+    }
+    frame_free(i);
+    return true;
+}
+
 #endif

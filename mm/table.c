@@ -6,8 +6,8 @@
  * or to each frame of a block. So copying a table adds a reference to every page in it, and only
  * who drops the last reference to a table drops those of its entries.
  */
+#include "mm/frame_table.h"
 #include "mm/table.h"
-#include "core/base/log.h"
 
 /* Break-before-make of a root entry: all below it may be cached, not only one address. */
 static void root_replace(struct space *s, unsigned index, pte_t pte)
@@ -45,7 +45,7 @@ struct copy {
 static inline void entry_copy(pte_t *entry, void *arg)
 {
     const struct copy *c = arg;
-    frame_ref(pte_pa(*entry));
+    frame_ref_now(pte_pa(*entry));
     c->dst[entry - c->src] = *entry;
 }
 
@@ -109,7 +109,7 @@ enum err table_own(struct space *s, unsigned index)
 static inline void entry_release(pte_t *entry, void *arg)
 {
     (void)arg;
-    (void)frame_unref(pte_pa(*entry));
+    (void)frame_unref_now(pte_pa(*entry));
 }
 
 static void block_release(pte_t root)
