@@ -58,6 +58,9 @@ static void wake(struct vm *vm)
 
 void event_post(struct stub *s, uint64_t events)
 {
+    if ((s->events & events) == events) {
+        return; /* posted before, and not seen yet: whom it wakes is awake */
+    }
     s->events |= events;
     struct vm *vm = s->state == VM_LIVE ? s->vm : NULL;
     if (vm && vm->wait != WAIT_NONE && (events & ~vm->page->events_masked)) {

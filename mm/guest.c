@@ -2,7 +2,7 @@
 /*
  * Copies between EL2 and a guest's memory, page by page.
  */
-#include "core/base/string.h"
+#include "arch/memory.h"
 #include "mm/space.h"
 
 /* Whether [ipa, ipa + n) lies below the end of the VM's memory; no sum can wrap. */
@@ -30,7 +30,7 @@ enum err guest_read(struct space *s, ipa_t ipa, void *dst, size_t n)
             return e;
         }
         size_t part = to_page_end(ipa, n);
-        memcpy(to, from, part);
+        memory_copy(to, from, part);
         to += part;
         ipa.v += part;
         n -= part;
@@ -51,7 +51,7 @@ enum err guest_write(struct space *s, ipa_t ipa, const void *src, size_t n)
             return e;
         }
         size_t part = to_page_end(ipa, n);
-        memcpy(to, from, part);
+        memory_copy(to, from, part);
         from += part;
         ipa.v += part;
         n -= part;

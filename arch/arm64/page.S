@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Whole pages: zeroed by cache line, copied by pairs of registers.
+ * Whole pages: zeroed by cache line, copied by pairs of registers; and small copies at any alignment,
+ * which Normal memory allows (Arm ARM B2.5.2; SCTLR_EL2.A is 0).
  */
         .text
 // void page_zero(void *page): DCZID_EL0.BS gives the block of DC ZVA, 64 bytes on every CPU that
@@ -56,3 +57,35 @@ page_copy:
         cmp     x1, x2
         b.lo    1b
         ret
+
+// void memory_copy(void *dst, const void *src, size_t n): the last bytes are read first and written
+// last, so that the loop need not end on the boundary of a pair.
+        .global memory_copy
+memory_copy:
+        cmp     x2, #16
+        b.lo    2f
+        add     x3, x1, x2
+        ldp     x5, x6, [x3, #-16]
+        add     x4, x0, x2
+        sub     x4, x4, #16
+1:      cmp     x0, x4
+        b.hs    3f
+        ldp     x7, x8, [x1], #16
+        stp     x7, x8, [x0], #16
+        b       1b
+3:      stp     x5, x6, [x4]
+        ret
+2:      tbz     x2, #3, 4f              // 8 to 15 bytes: two words that overlap
+        add     x3, x1, x2
+        ldr     x5, [x1]
+        ldr     x6, [x3, #-8]
+        add     x4, x0, x2
+        str     x5, [x0]
+        str     x6, [x4, #-8]
+        ret
+4:      cbz     x2, 6f
+5:      ldrb    w5, [x1], #1
+        strb    w5, [x0], #1
+        subs    x2, x2, #1
+        b.ne    5b
+6:      ret

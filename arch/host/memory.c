@@ -97,3 +97,8 @@ void dcache_clean_poc(const void *p, size_t n)
     HOST_COUNT(dcache_cleans, 1);
     HOST_COUNT(dcache_clean_bytes, n);
 }
+
+void memory_copy(void *restrict dst, const void *restrict src, size_t n)
+{
+    memcpy(dst, src, n);
+}

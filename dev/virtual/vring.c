@@ -15,7 +15,7 @@
 #include "dev/virtual/vring.h"
 
 #include "abi/hypercall.h"
-#include "core/base/string.h"
+#include "arch/memory.h"
 
 /* Offsets in the parts (struct virtq_avail, struct virtq_used). */
 #define AVAIL_FLAGS 0u
@@ -218,7 +218,7 @@ enum err vring_pop_read(struct vring *r, struct space *s, void *buf, size_t max,
             e = ERR_RANGE;
             break;
         }
-        memcpy((uint8_t *)buf + *n, w.here, w.here_bytes);
+        memory_copy((uint8_t *)buf + *n, w.here, w.here_bytes);
         *n += w.here_bytes;
     }
     if (e == ERR_NOT_FOUND) { /* the chain's end, as it should be */
@@ -240,7 +240,7 @@ static enum err fill(struct walk *w, const void *src, size_t n)
             return e;
         }
         size_t part = MIN(n, w->here_bytes);
-        memcpy(w->here, from, part);
+        memory_copy(w->here, from, part);
         w->here += part;
         w->here_bytes -= part;
         from += part;
