@@ -126,8 +126,8 @@ loop_store:
     b.ne loop_store
     ret
 
-/* From here to the matching upcalls_off: x13 handles upcalls, x12 holds the bits that it clears, x14
- * counts, x15 is the timer's interval; x9 to x11 are the handler's. x24 keeps VBAR_EL1. */
+/* From here to the matching upcalls_off: x13 handles upcalls, x12 holds the bits that it clears,
+ * x14 counts, x15 is the timer's interval; x9 to x11 are the handler's. x24 keeps VBAR_EL1. */
     .macro upcalls_on handler, bits
     mov x12, \bits
     adr x13, \handler

@@ -4,6 +4,11 @@
  */
 #include "abi/hypercall.h"
 
+#define REGISTERS_4_TO_30                                                                          \
+    4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, \
+        29, 30
+#define REGISTERS_0_TO_31 0, 1, 2, 3, REGISTERS_4_TO_30, 31
+
     .arch_extension fp
     .arch_extension simd
 
@@ -25,13 +30,13 @@ probe_registers:
     stp x27, x28, [sp, #64]
     stp x29, x30, [sp, #80]
     str x18, [sp, #96]
-    .irp n, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30
+    .irp n, REGISTERS_4_TO_30
     movz x\n, #0x5A5A, lsl #16
     movk x\n, #\n
     .endr
     load_identifier w0, TOKLAT_VERSION
     hvc #0
-    .irp n, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30
+    .irp n, REGISTERS_4_TO_30
     mov x0, #\n
     movz x1, #0x5A5A, lsl #16
     movk x1, #\n
@@ -55,14 +60,14 @@ probe_fp:
     mov x4, x0
     mov x5, x1
     mov x6, #0
-    .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+    .irp n, REGISTERS_0_TO_31
     add x7, x4, #\n
     dup v\n\().2d, x7
     .endr
 1:  load_identifier w0, TOKLAT_IDLE
     mov x1, #0
     hvc #0
-    .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+    .irp n, REGISTERS_0_TO_31
     add x7, x4, #\n
     mov x8, v\n\().d[0]
     mov x9, v\n\().d[1]

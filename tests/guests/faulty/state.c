@@ -35,8 +35,8 @@ static bool time_across_sleep(void)
     uint64_t wall_ns = time_machine_ns() - wall_before;
 
     console_printf("sleep: virtual %lu ns, wall %lu ns\n", virtual_ns, wall_ns);
-    return check(wall_ns >= SLEEP_NS, "slept as long as it asked") &
-           check(virtual_ns < wall_ns / 4, "virtual time stood still");
+    bool fine = check(wall_ns >= SLEEP_NS, "slept as long as it asked");
+    return check(virtual_ns < wall_ns / 4, "virtual time stood still") && fine;
 }
 
 /* With neighbours, virtual time is the share of the CPU; alone it is nearly all of it. */
@@ -56,7 +56,8 @@ static bool time_across_work(void)
 bool mode_virtual_time(void)
 {
     events_take(TOKLAT_EVENT_RESUMED);
-    return time_across_sleep() & time_across_work();
+    bool fine = time_across_sleep();
+    return time_across_work() && fine;
 }
 
 static volatile uint64_t upcalls;
