@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// sources: dev/virtual/nic.c dev/virtual/vring.c tests/unit/fake_space.c
+// sources: dev/virtual/nic.c dev/virtual/vring.c tests/unit/fake_space.c arch/host/memory.c
 /*
  * A guest whose memory is the fuzzer's: rings anywhere in it, any content, single pages unmapped,
  * read-only or without a frame. Whatever the interface makes of it, it stays in that memory, ends,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// sources: dev/virtual/nic.c dev/virtual/vring.c tests/unit/fake_space.c
+// sources: dev/virtual/nic.c dev/virtual/vring.c tests/unit/fake_space.c arch/host/memory.c
 /*
  * A VM's network interface, driven as a guest drives it.
  */

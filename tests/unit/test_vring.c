@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// sources: dev/virtual/vring.c tests/unit/fake_space.c
+// sources: dev/virtual/vring.c tests/unit/fake_space.c arch/host/memory.c
 /*
  * The device side of virtqueues, with drivers that behave and drivers that do not.
  */
