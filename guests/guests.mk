@@ -29,8 +29,8 @@ GUEST_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--gc-sections
     -Wl,-T,guests/rt/guest.ld
 
 # The runtime without and with the network.
-RT_SOURCES := $(addprefix guests/rt/,start.S start.c console.c events.c heap.c http.c random.c time.c \
-    libc/memory.S libc/string.c libc/format.c)
+RT_SOURCES := $(addprefix guests/rt/,start.S start.c console.c events.c heap.c http.c random.c \
+    time.c libc/memory.S libc/string.c libc/format.c)
 RT_NET_SOURCES := $(addprefix guests/rt/,net.c nic.c timers.c checksum.c)
 
 # lwIP 2.1.3, as far as the options in guests/rt/lwip/lwipopts.h need it.
@@ -41,7 +41,8 @@ LWIP_HTTPD_FILES := apps/http/httpd.c apps/http/fs.c
 LWIP_CFLAGS := -isystem $(LWIP)/src/include -Iguests/rt/lwip
 
 $(LWIP_STAMP): tools/fetch-source | packages
-	$(call say,FETCH,lwip) FETCH_CACHE=$(BUILD)/sources tools/fetch-source 'lwip=$(LWIP_VERSION)*' $(LWIP)
+	$(call say,FETCH,lwip) FETCH_CACHE=$(BUILD)/sources \
+	    tools/fetch-source 'lwip=$(LWIP_VERSION)*' $(LWIP)
 
 # guest NAME FEATURES: every guest has objects of its own, because lwIP's options differ.
 define guest
@@ -69,9 +70,13 @@ $$(guest_$(1)_lwip_objects): $$(guest_$(1)_dir)/lwip/%.o: $$(LWIP_STAMP) guests/
 	$$(call say,CC,lwip/$$*) $$(GUEST_CC) $$(GUEST_CFLAGS) $$(GUEST_INCLUDE) -w \
 	    $$(guest_$(1)_cflags) -MD -MP -c $$(LWIP)/src/$$* -o $$@
 
-$$(BUILD)/guests/$(1).elf: $$(guest_$(1)_objects) guests/rt/guest.ld
+# The image with its symbols stays beside the objects, for a debugger.
+$$(guest_$(1)_dir)/$(1).elf: $$(guest_$(1)_objects) guests/rt/guest.ld
 	$$(call say,LINK,$$@) $$(GUEST_CC) $$(GUEST_CFLAGS) $$(GUEST_LDFLAGS) \
 	    -Wl,-Map,$$(guest_$(1)_dir)/$(1).map $$(guest_$(1)_objects) -o $$@
+
+$$(BUILD)/guests/$(1).elf: $$(guest_$(1)_dir)/$(1).elf
+	$$(call say,STRIP,$$@) $$(CROSS)objcopy --strip-all $$< $$@
 
 guests: $$(BUILD)/guests/$(1).elf
 GUEST_IMAGES += $$(BUILD)/guests/$(1).elf

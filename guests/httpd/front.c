@@ -63,8 +63,7 @@ static void set_flags(struct tcp_pcb *pcb, uintptr_t flags)
 /* lwIP's server clears the callback argument when it closes a connection. */
 static bool can_serve(const struct tcp_pcb *pcb)
 {
-    return pcb->callback_arg != NULL && flags_of(pcb) == 0 &&
-           tcp_sndbuf(pcb) >= HEAD_BYTES_MAX &&
+    return pcb->callback_arg != NULL && flags_of(pcb) == 0 && tcp_sndbuf(pcb) >= HEAD_BYTES_MAX &&
            tcp_sndqueuelen(pcb) + QUEUE_ROOM <= TCP_SND_QUEUELEN;
 }
 

@@ -65,9 +65,9 @@ static void status_page(struct document *document)
             "<tr><th>Translation tables<td>%zu bytes\n<tr><th>Descriptor<td>%u bytes\n"
             "</table>\n<p><a href=\"status.json\">The same as JSON</a>, "
             "<a href=\"about.html\">what this is</a>.</p></body></html>\n",
-            page->name, page->instance, page->name, page->instance, page->vm_number,
-            page->instance, page->generation, wall, virtual_us / 1000000, virtual_us % 1000000,
-            requests_served, bytes_of(page->private_pages), bytes_of(page->shared_pages),
+            page->name, page->instance, page->name, page->instance, page->vm_number, page->instance,
+            page->generation, wall, virtual_us / 1000000, virtual_us % 1000000, requests_served,
+            bytes_of(page->private_pages), bytes_of(page->shared_pages),
             bytes_of(page->table_pages), page->descriptor_bytes);
 }
 

@@ -51,12 +51,12 @@ static struct page finish(unsigned status, const char *type, const char *extra,
         time_format_http(&date[6], wall_ns);
         memcpy(&date[strlen(date)], "\r\n", 3);
     }
-    size_t length = (size_t)snprintf(
-        head, sizeof(head),
-        "HTTP/1.1 %u %s\r\n%s%sContent-Type: %s\r\nContent-Length: %zu\r\n"
-        "Cache-Control: no-store\r\nConnection: %s\r\n\r\n",
-        status, http_reason(status), date, extra, type, body.length,
-        options.close ? "close" : "keep-alive");
+    size_t length =
+        (size_t)snprintf(head, sizeof(head),
+                         "HTTP/1.1 %u %s\r\n%s%sContent-Type: %s\r\nContent-Length: %zu\r\n"
+                         "Cache-Control: no-store\r\nConnection: %s\r\n\r\n",
+                         status, http_reason(status), date, extra, type, body.length,
+                         options.close ? "close" : "keep-alive");
     size_t body_length = options.head_only ? 0 : body.length;
     struct page page = {malloc(length + body_length), length + body_length};
     if (page.at != NULL) {
@@ -152,8 +152,7 @@ struct page pages_redirect(unsigned status, struct http_text path, const char *s
                            struct page_options options)
 {
     char location[256];
-    snprintf(location, sizeof(location), "Location: %.*s%s\r\n", (int)path.length, path.at,
-             suffix);
+    snprintf(location, sizeof(location), "Location: %.*s%s\r\n", (int)path.length, path.at, suffix);
     begin();
     return finish(status, HTML, location, options);
 }

@@ -15,8 +15,9 @@
 /* Headers that end with a connection (RFC 9110, 7.6.1), and Expect, which the portal settles. */
 static bool is_hop_by_hop(struct http_text name)
 {
-    static const char *const names[] = {"connection", "keep-alive", "proxy-connection", "te",
-                                        "transfer-encoding", "upgrade", "expect"};
+    static const char *const names[] = {"connection", "keep-alive",        "proxy-connection",
+                                        "te",         "transfer-encoding", "upgrade",
+                                        "expect"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (http_is_word(name, names[i])) {
             return true;
@@ -35,9 +36,9 @@ static bool rewrite(struct session *s, const struct http_request *request,
     if (text == NULL) {
         return false;
     }
-    size_t length = (size_t)snprintf(
-        text, room, "%.*s %.*s HTTP/1.1\r\nConnection: keep-alive\r\n",
-        (int)request->method.length, request->method.at, (int)route->rest.length, route->rest.at);
+    size_t length = (size_t)snprintf(text, room, "%.*s %.*s HTTP/1.1\r\nConnection: keep-alive\r\n",
+                                     (int)request->method.length, request->method.at,
+                                     (int)route->rest.length, route->rest.at);
     struct http_text rest = request->head.headers;
     struct http_text line = rest;
     struct http_header header;
@@ -138,8 +139,9 @@ static void dispatch(struct session *s, const struct http_request *request)
         add_slash(s, request->target);
         break;
     case ROUTE_NO_GROUP:
-        session_error(s, 404, "%s", count == 0 ? "No group of VMs was given to this portal."
-                                               : "There is no group of this name.");
+        session_error(s, 404, "%s",
+                      count == 0 ? "No group of VMs was given to this portal."
+                                 : "There is no group of this name.");
         break;
     case ROUTE_NO_INSTANCE:
         session_error(s, 404, "The group %s has the instances 1 to %u.", route.group->name,

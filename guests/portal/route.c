@@ -33,8 +33,8 @@ static bool take_prefix(struct http_text *path, const char *prefix)
 void route_address(uint8_t ipv4[4], const struct toklat_peer *group, uint32_t instance)
 {
     const uint8_t *first = group->ipv4_first;
-    uint32_t address = (uint32_t)first[0] << 24 | (uint32_t)first[1] << 16 |
-                       (uint32_t)first[2] << 8 | first[3];
+    uint32_t address =
+        (uint32_t)first[0] << 24 | (uint32_t)first[1] << 16 | (uint32_t)first[2] << 8 | first[3];
     address += instance - 1;
     ipv4[0] = (uint8_t)(address >> 24);
     ipv4[1] = (uint8_t)(address >> 16);
@@ -66,8 +66,7 @@ static void find_instance(struct route *route, struct http_text number, struct h
     route_address(route->ipv4, route->group, route->instance);
 }
 
-static struct route find_vm(struct http_text path, const struct toklat_peer *groups,
-                            uint32_t count)
+static struct route find_vm(struct http_text path, const struct toklat_peer *groups, uint32_t count)
 {
     struct route route = {.kind = ROUTE_NO_GROUP};
     struct http_text number = take_segment(&path);

@@ -250,8 +250,8 @@ static void server_gone(void *arg, err_t err)
         session_error(s, 502, "%s %u %s.", s->group->name, s->instance,
                       err == ERR_RST ? "refuses the connection" : "cannot be reached");
     } else if (s->state == WAITING && s->from_server == NULL) {
-        session_error(s, 502, "%s %u broke the connection off before it answered.",
-                      s->group->name, s->instance);
+        session_error(s, 502, "%s %u broke the connection off before it answered.", s->group->name,
+                      s->instance);
     } else {
         s->server_eof = true;
     }

@@ -19,15 +19,15 @@
 #include "lwip/tcp.h"
 
 /* Limits, in ms and bytes. Deadlines are looked at every 500 ms. */
-#define SESSION_HEAD_MS 10000    /* from a request's first byte, or the connection's, to its head */
-#define SESSION_KEEP_MS 15000    /* between requests */
-#define SESSION_CONNECT_MS 2000  /* the VM accepts: else 504 */
-#define SESSION_ANSWER_MS 10000  /* from the request sent to the response's head: else 504 */
-#define SESSION_STALL_MS 20000   /* without any progress while bodies are relayed */
-#define SESSION_LINGER_MS 2000   /* for the client to close after our half is closed */
-#define SESSION_LINE_MAX 2048    /* request line: else 414 */
-#define SESSION_HEAD_MAX 8192    /* any head: else 431, or 502 from a VM; below TCP_WND */
-#define SESSION_PIECES_MAX 16    /* received pieces that are kept apart */
+#define SESSION_HEAD_MS 10000   /* from a request's first byte, or the connection's, to its head */
+#define SESSION_KEEP_MS 15000   /* between requests */
+#define SESSION_CONNECT_MS 2000 /* the VM accepts: else 504 */
+#define SESSION_ANSWER_MS 10000 /* from the request sent to the response's head: else 504 */
+#define SESSION_STALL_MS 20000  /* without any progress while bodies are relayed */
+#define SESSION_LINGER_MS 2000  /* for the client to close after our half is closed */
+#define SESSION_LINE_MAX 2048   /* request line: else 414 */
+#define SESSION_HEAD_MAX 8192   /* any head: else 431, or 502 from a VM; below TCP_WND */
+#define SESSION_PIECES_MAX 16   /* received pieces that are kept apart */
 
 enum session_state { FREE, READING, CONNECTING, WAITING, RELAYING, ANSWERING, LINGERING };
 

@@ -53,7 +53,7 @@ int guest_main(void);
 
 /* Exit statuses that the runtime itself uses; a guest chooses its own from 1 to 99. */
 #define RT_EXIT_OK 0
-#define RT_EXIT_FAULT 100   /* an exception that nobody handles; one line on the console says which */
+#define RT_EXIT_FAULT 100   /* an unexpected exception; a line on the console says which */
 #define RT_EXIT_ASSERT 101  /* an assertion failed; the line names it */
 #define RT_EXIT_VERSION 102 /* EL2's ABI is of another major version, or older than the guest */
 

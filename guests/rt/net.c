@@ -49,7 +49,7 @@ static void take_identity(void)
     ip4_addr_t address = address_of(page->ipv4);
     ip4_addr_t netmask = address_of(page->netmask);
     ip4_addr_t gateway = address_of(page->gateway);
-    netif.flags &= (u8_t)~(NETIF_FLAG_ETHARP | NETIF_FLAG_LINK_UP);
+    netif.flags &= (u8_t) ~(NETIF_FLAG_ETHARP | NETIF_FLAG_LINK_UP);
     memcpy(netif.hwaddr, page->mac, sizeof(page->mac));
     netif_set_addr(&netif, &address, &netmask, &gateway);
     if (page->mtu != 0) {

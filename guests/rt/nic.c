@@ -4,8 +4,9 @@
  * that EL2 filled, and the buffer is posted again when lwIP frees it; if lwIP keeps so many that
  * EL2 would run out, the frame is copied instead. A quiet VM has few buffers, because each one
  * that EL2 writes into costs memory; when all of them were filled at once, more are added, up to
- * the size of the ring, and they go when the VM is quiet again. A frame to send that lies in one piece is sent
- * from where it is, with virtio's header written into the room that lwIP leaves before it.
+ * the size of the ring, and they go when the VM is quiet again. A frame to send that lies in one
+ * piece is sent from where it is, with virtio's header written into the room that lwIP leaves
+ * before it.
  *
  *      virtio header 12        Ethernet 14    IP ...
  *   |........................|--------------|--------
@@ -28,9 +29,9 @@
 #define HEADER_ROOM (HEADER_BYTES - ETH_PAD_SIZE) /* before lwIP's frame */
 #define FRAME_BYTES_MIN 14
 #define FRAME_BYTES_MAX 1514
-#define VMS_MAX 1048576 /* on one machine */
+#define VMS_MAX 1048576                     /* on one machine */
 #define RX_KEEP_POSTED (NET_RX_BUFFERS / 2) /* with fewer the frame is copied */
-#define RX_GROWTH 4      /* buffers added when EL2 ran out */
+#define RX_GROWTH 4                         /* buffers added when EL2 ran out */
 #define RING NET_RING_SIZE
 
 _Static_assert(NET_RX_BUFFERS <= RING, "every receive buffer can be posted");
@@ -234,8 +235,8 @@ static err_t output(struct netif *netif, struct pbuf *packet, const ip4_addr_t *
     if (number == 0) {
         return etharp_output(netif, packet, to);
     }
-    struct eth_addr mac = {{0x02, 0x54, 0x4b, (u8_t)(number >> 16), (u8_t)(number >> 8),
-                            (u8_t)number}};
+    struct eth_addr mac = {
+        {0x02, 0x54, 0x4b, (u8_t)(number >> 16), (u8_t)(number >> 8), (u8_t)number}};
     return ethernet_output(netif, packet, (const struct eth_addr *)(const void *)netif->hwaddr,
                            &mac, ETHTYPE_IP);
 }

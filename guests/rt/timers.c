@@ -18,12 +18,12 @@
 
 #define TCP_TICK_NS (TCP_TMR_INTERVAL * NS_PER_MS)
 #define ARP_TICK_NS (ARP_TMR_INTERVAL * NS_PER_MS)
-#define ARP_ASKING_TICKS 6  /* lwIP asks five times, a second apart */
-#define ARP_LIFE_TICKS 300  /* lwIP's ARP_MAXAGE */
+#define ARP_ASKING_TICKS 6 /* lwIP asks five times, a second apart */
+#define ARP_LIFE_TICKS 300 /* lwIP's ARP_MAXAGE */
 #define NEVER UINT64_MAX
 
 static uint64_t tcp_due = NEVER;
-static uint64_t arp_due;       /* when the table is next aged, whenever we are awake */
+static uint64_t arp_due;        /* when the table is next aged, whenever we are awake */
 static unsigned arp_ticks_left; /* ticks that are worth waking up for */
 
 u32_t sys_now(void)

@@ -78,7 +78,7 @@
 #define TCP_QUEUE_OOSEQ 0
 #endif
 #define LWIP_TCP_RTO_TIME 1000 /* ms, before a round trip was measured (RFC 6298) */
-#define TCP_MSL 1000 /* ms: both ends are on one machine or near it */
+#define TCP_MSL 1000           /* ms: both ends are on one machine or near it */
 #define TCP_FIN_WAIT_TIMEOUT 5000
 #define TCP_SYN_RCVD_TIMEOUT 5000
 
