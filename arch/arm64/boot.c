@@ -104,6 +104,25 @@ static const char *string_property(const void *fdt, int node, const char *name)
     return s && bytes > 0 && s[bytes - 1] == '\0' ? s : "";
 }
 
+/* The archive's pages are given back once it is read, so they must be RAM, and nobody else's. */
+static bool may_hold_initrd(uint64_t start, uint64_t end)
+{
+    bool in_ram = false;
+    for (unsigned i = 0; i < machine.ram_count; i++) {
+        const struct machine_range *r = &machine.ram[i];
+        in_ram |= start >= r->base && end <= r->base + r->bytes;
+    }
+    for (unsigned i = 0; i < machine.used_count; i++) {
+        const struct machine_range *r = &machine.used[i];
+        in_ram &= end <= r->base || start >= r->base + r->bytes;
+    }
+    if (!in_ram) {
+        log_warn("device tree: linux,initrd-start and -end, %llx to %llx, are not free RAM",
+                 (unsigned long long)start, (unsigned long long)end);
+    }
+    return in_ram;
+}
+
 static void find_chosen(const void *fdt)
 {
     int chosen = fdt_path_offset(fdt, "/chosen");
@@ -114,7 +133,7 @@ static void find_chosen(const void *fdt)
     }
     uint64_t start = chosen_address(fdt, chosen, "linux,initrd-start");
     uint64_t end = chosen_address(fdt, chosen, "linux,initrd-end");
-    if (end > start) {
+    if (end > start && may_hold_initrd(start, end)) {
         machine.initrd = (struct machine_range){start, end - start};
         use(start, end - start);
     }
