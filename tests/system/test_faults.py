@@ -69,7 +69,8 @@ def boot(groups):
 def machine_fixture():
     """Every way to end, one VM each, beside a few web servers."""
     groups = [group(name) for name in [*FATAL, "exit", "spin", "heap-exhaust"]]
-    groups += [group("stillborn", "stillborn", "fault"), group("stillborn-exit", "stillborn", "exit")]
+    groups += [group("stillborn", "stillborn", "fault")]
+    groups += [group("stillborn-exit", "stillborn", "exit")]
     with boot(groups) as machine:
         machine.wait_until_serving()
         yield machine
