@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Whole pages: zeroed by cache line, copied by pairs of registers; and small copies at any alignment,
- * which Normal memory allows (Arm ARM B2.5.2; SCTLR_EL2.A is 0).
+ * Whole pages: zeroed by cache line, copied by pairs of registers; and small copies at any
+ * alignment, which Normal memory allows (Arm ARM B2.5.2; SCTLR_EL2.A is 0).
  */
         .text
 // void page_zero(void *page): DCZID_EL0.BS gives the block of DC ZVA, 64 bytes on every CPU that
