@@ -101,7 +101,7 @@ static struct context *call_doorbell(struct vm *vm)
     }
     vm->context.x[0] = 0;
     if (mask & 1u << TOKLAT_QUEUE_NET_TX) {
-        network_transmit(vm);
+        vm->context.x[0] = (uint64_t)status(network_transmit(vm));
     }
     return run_resume();
 }

@@ -105,16 +105,17 @@ static void emit(void *context, uint8_t *frame, size_t bytes)
     switch_from_vm(vm->stub->number, frame, bytes);
 }
 
-void network_transmit(struct vm *vm)
+enum err network_transmit(struct vm *vm)
 {
     bool event = false;
     bool more = false; /* never: the budget is the largest ring */
     enum err e = nic_transmit(&vm->nic, &vm->space, TOKLAT_QUEUE_SIZE_MAX, emit, vm, &event, &more);
-    if (e != OK) {
+    if (e != OK && e != ERR_NO_MEMORY) {
         vm_kill(vm, "transmit queue: %s", err_name(e));
     } else if (event) {
         event_post(vm->stub, TOKLAT_EVENT_NET_TX);
     }
+    return e;
 }
 
 struct network_counters network_get_counters(void)

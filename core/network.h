@@ -26,9 +26,9 @@ void network_interrupt(void);
  * whether frames were taken. */
 bool network_poll_again(void);
 
-/* The guest rang for its transmit ring: forwards all that is in it. Returns false when the ring is
- * broken and the VM was killed for it. */
-void network_transmit(struct vm *vm);
+/* The guest rang for its transmit ring: forwards all that is in it. A VM whose ring is broken is
+ * killed for it. ERR_NO_MEMORY: a page of the ring has no frame; the bell may be rung again. */
+enum err network_transmit(struct vm *vm) MUST_USE;
 
 struct network_counters network_get_counters(void);
 
