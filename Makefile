@@ -26,6 +26,8 @@ export MEM CPU GIC SMP DEPLOY VMS PORT APPEND CROSS
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
+# Before MAKEFLAGS is added to: its first word is the letters of the options that were given.
+DRY_RUN := $(findstring n,$(firstword -$(MAKEFLAGS)))
 MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
 MAKEFLAGS += -j$(shell nproc)
@@ -54,7 +56,6 @@ PACKAGE_GROUPS += $(if $(filter run debug footprint bench test,$(GOALS)),run)
 PACKAGE_GROUPS += $(if $(filter test unit fuzz check,$(GOALS)),test)
 PACKAGE_GROUPS += $(if $(filter check,$(GOALS)),check)
 PACKAGE_GROUPS += $(if $(filter debug,$(GOALS)),debug)
-DRY_RUN := $(findstring n,$(firstword -$(MAKEFLAGS)))
 ifneq ($(if $(DRY_RUN),,$(filter-out help clean,$(GOALS))),)
 ifneq ($(shell tools/install-packages $(PACKAGE_GROUPS) >&2 && echo installed),installed)
 $(error the packages above are needed)

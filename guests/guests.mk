@@ -22,7 +22,7 @@ GUEST_CFLAGS := -std=gnu11 -Os -g -ffreestanding -fbuiltin -march=armv8-a -mgene
     -mstrict-align -mno-outline-atomics -fno-pie -fno-stack-protector -fno-common \
     -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
     -I. -nostdinc -isystem guests/rt/libc
-GUEST_INCLUDE = -isystem $(shell $(GUEST_CC) -print-file-name=include)
+GUEST_INCLUDE := -isystem $(shell $(GUEST_CC) -print-file-name=include 2>/dev/null)
 GUEST_WARNINGS := -Wall -Wextra -Werror -Wshadow -Wundef -Wvla -Wmissing-prototypes -Wconversion
 GUEST_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--gc-sections \
     -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack \
