@@ -9,7 +9,8 @@ EL2_LD := arch/arm64/toklat.ld
 
 CC := $(CROSS)gcc
 OBJCOPY := $(CROSS)objcopy
-AR := $(CROSS)ar
+# Knows what -flto leaves in an object.
+AR := $(CROSS)gcc-ar
 
 EL2_ROOMS := core core/base sched mm dev dev/drivers dev/virtual arch/arm64
 EL2_C := $(sort $(wildcard $(EL2_ROOMS:=/*.c)))
