@@ -114,7 +114,8 @@ static struct context *call_console_write(struct vm *vm)
     uint64_t done = 0;
     const struct group *g = vm_group(vm);
     while (left) {
-        size_t n = MIN(left, sizeof(text));
+        uint64_t in_page = PAGE_SIZE - ((x[1] + done) & PAGE_MASK); /* the next may not be there */
+        size_t n = MIN(MIN(left, in_page), sizeof(text));
         enum err e = guest_read(&vm->space, IPA(x[1] + done), text, n);
         if (e != OK) {
             return result(vm, done ? (int64_t)done : status(e));
@@ -156,22 +157,21 @@ static int64_t control(struct vm *vm, uint64_t operation, uint64_t argument)
     if (operation == TOKLAT_VM_CREATE) {
         return control_create(argument);
     }
+    if (operation > TOKLAT_VM_DESTROY) {
+        return TOKLAT_E_INVALID;
+    }
     struct stub *s = argument <= UINT32_MAX ? vm_find((uint32_t)argument) : NULL;
     if (!s) {
         return TOKLAT_E_NOT_FOUND;
     }
-    switch (operation) {
-    case TOKLAT_VM_START:
+    if (operation == TOKLAT_VM_START) {
         return status(vm_start(s));
-    case TOKLAT_VM_DESTROY:
-        if (s == vm->stub) {
-            return TOKLAT_E_DENIED;
-        }
-        vm_destroy(s);
-        return 0;
-    default:
-        return TOKLAT_E_INVALID;
     }
+    if (s == vm->stub) {
+        return TOKLAT_E_DENIED;
+    }
+    vm_destroy(s);
+    return 0;
 }
 
 static struct context *call_vm_control(struct vm *vm)
