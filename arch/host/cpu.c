@@ -22,11 +22,6 @@ unsigned cpu_index(void)
     return current;
 }
 
-void cpu_wait(void)
-{
-    HOST_COUNT(waits, 1);
-}
-
 void cpu_halt(void)
 {
     abort();

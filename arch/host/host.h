@@ -9,6 +9,7 @@
 #ifndef ARCH_HOST_HOST_H
 #define ARCH_HOST_HOST_H
 
+#include "arch/context.h"
 #include "core/base/types.h"
 
 #define HOST_RAM_BASE 0x40000000ull
@@ -32,6 +33,8 @@ struct host_counts {
     unsigned vmids;
     unsigned waits;
     unsigned arms;
+    unsigned irqs_raised; /* exceptions fabricated for guests */
+    unsigned vtimer_masks;
 };
 
 extern struct host_counts host_counts;
@@ -48,5 +51,30 @@ void host_time_advance(uint64_t ticks);
 
 /* What timer_arm was told last on the calling thread's CPU, TICKS_NEVER at first. */
 uint64_t host_timer_deadline(void);
+
+/* Interrupts. irq_dispatch takes those that a test raised, and the timer's when its deadline has
+ * come. */
+void host_irq_reset(void);
+void host_irq_raise(uint32_t irq);
+bool host_irq_pending(void);
+
+/* cpu_wait with nothing pending calls `fn`, which may raise an interrupt, move the clock, or leave
+ * by longjmp. If still nothing is pending the clock moves on to the timer's deadline; without one
+ * the process ends. NULL: no function. */
+void host_on_idle(void (*fn)(void));
+
+/* Plays the vectors, for the VM that is entered: a trap of the loaded one, and what is entered
+ * next. The handlers are those of trap_set_ops. */
+void host_context_reset(void);
+struct context *host_enter(struct context *c);
+struct context *host_hypercall(void);
+struct context *host_interrupt(void);
+struct context *host_fault(const struct trap *t);
+
+/* The context that is loaded, or NULL; its system registers, which a guest reads and writes; whose
+ * FP registers the CPU holds. */
+struct context *host_context_loaded(void);
+struct context *host_context_live(void);
+struct context *host_context_fp_owner(void);
 
 #endif

@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A machine whose guests are played by a test.
+ */
+#include "tests/unit/machine.h"
+
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "arch/irq.h"
+#include "arch/time.h"
+#include "core/base/log.h"
+#include "core/fault.h"
+
+#define ARCHIVE_BYTES (MACHINE_GROUPS * (ELF_BYTES + 512) + 512)
+#define WIRE_FRAMES 128u
+#define HELD_MAX 65536u
+
+static const struct trap_ops traps = {hypercall, interrupt, fault};
+static struct deployment deployment;
+static struct elf_file images[MACHINE_GROUPS];
+static char archive[ARCHIVE_BYTES] __attribute__((aligned(4096)));
+static jmp_buf asleep;
+
+static pa_t held[HELD_MAX];
+static uint32_t held_count;
+
+char machine_output[8192];
+static size_t output_used;
+
+/* --- output ------------------------------------------------------------------------------- */
+
+static void keep_output(const char *text, size_t n)
+{
+    if (n >= sizeof(machine_output) - output_used) {
+        output_used = 0;
+    }
+    n = MIN(n, sizeof(machine_output) - 1);
+    memcpy(machine_output + output_used, text, n);
+    output_used += n;
+    machine_output[output_used] = '\0';
+}
+
+void machine_output_clear(void)
+{
+    output_used = 0;
+    machine_output[0] = '\0';
+}
+
+static void keep_line(const char *name, uint32_t instance, const char *line, size_t n)
+{
+    char text[256];
+    int length = snprintf(text, sizeof(text), "[%s/%u] %.*s\n", name, instance, (int)n, line);
+    keep_output(text, (size_t)length);
+}
+
+/* --- the wire ----------------------------------------------------------------------------- */
+
+static struct wire_frame {
+    size_t bytes;
+    uint8_t data[NIC_FRAME_MAX];
+} wire[WIRE_FRAMES];
+static unsigned wire_first, wire_end;
+unsigned machine_sent;
+
+static enum err wire_send(struct uplink *u, const uint8_t *frame, size_t bytes)
+{
+    (void)u;
+    (void)frame;
+    (void)bytes;
+    machine_sent++;
+    return OK;
+}
+
+static void wire_flush(struct uplink *u)
+{
+    (void)u;
+}
+
+static unsigned wire_poll(struct uplink *u, unsigned budget, uplink_receive_fn receive)
+{
+    unsigned n = 0;
+    (void)u;
+    for (; n < budget && wire_first != wire_end; n++) {
+        struct wire_frame *f = &wire[wire_first++ % WIRE_FRAMES];
+        receive(f->data, f->bytes);
+    }
+    return n;
+}
+
+static const struct uplink_ops wire_ops = {wire_send, wire_flush, wire_poll};
+static struct uplink uplink = {.ops = &wire_ops, .name = "wire"};
+
+static void on_wire(uint32_t irq)
+{
+    (void)irq;
+    network_interrupt();
+}
+
+void machine_receive(const uint8_t *frame, size_t bytes)
+{
+    struct wire_frame *f = &wire[wire_end++ % WIRE_FRAMES];
+    f->bytes = MIN(bytes, sizeof(f->data));
+    memcpy(f->data, frame, f->bytes);
+    host_irq_raise(MACHINE_UPLINK_IRQ);
+}
+
+static void put_bytes(uint8_t *p, uint64_t value, unsigned bytes)
+{
+    while (bytes--) {
+        *p++ = (uint8_t)(value >> (8 * bytes));
+    }
+}
+
+static uint32_t address_of(uint32_t n)
+{
+    return n ? MACHINE_BASE + n : 0xC0000201u;
+}
+
+void frame_make(uint8_t *frame, size_t bytes, uint32_t from, uint32_t to)
+{
+    memset(frame, 0x5A, bytes);
+    put_bytes(frame, to ? 0x02544B000000u + to : 0x525400000001u, 6);
+    put_bytes(frame + 6, from ? 0x02544B000000u + from : 0x525400000001u, 6);
+    put_bytes(frame + 12, 0x0800, 2);
+    put_bytes(frame + 14, 0x4500, 2);
+    put_bytes(frame + 16, bytes - 14, 2);
+    put_bytes(frame + 22, 0x4011, 2);
+    put_bytes(frame + 26, address_of(from), 4);
+    put_bytes(frame + 30, address_of(to), 4);
+}
+
+/* --- deployment --------------------------------------------------------------------------- */
+
+void machine_init(size_t ram_bytes)
+{
+    host_memory_init(ram_bytes);
+    host_irq_reset();
+    host_context_reset();
+    host_time_set(1000000);
+    timer_arm(TICKS_NEVER);
+    struct frame_range ram = {PA(HOST_RAM_BASE), ram_bytes};
+    if (frame_init(&ram, 1, NULL, 0) != OK) {
+        abort();
+    }
+    memset(&deployment, 0, sizeof(deployment));
+    memset(groups, 0, sizeof(groups));
+    memset(runs, 0, sizeof(runs));
+    group_count = 0;
+    group_starts_due = 0;
+    held_count = 0;
+    wire_first = wire_end = 0;
+    machine_sent = 0;
+    machine_output_clear();
+    log_set_sink(keep_output);
+    console_set_output(keep_line);
+    run_set_synchronous(false);
+}
+
+struct deployment_group *machine_add(const char *name, uint32_t count, uint32_t reserve)
+{
+    if (deployment.group_count == MACHINE_GROUPS) {
+        abort();
+    }
+    struct deployment_group *g = &deployment.groups[deployment.group_count];
+    *g = (struct deployment_group){.first_vm = deployment.vm_count + 1,
+                                   .count = count,
+                                   .reserve = reserve,
+                                   .weight = SCHED_WEIGHT_NORMAL,
+                                   .reach = NIC_UPLINK};
+    snprintf(g->name, sizeof(g->name), "%s", name);
+    snprintf(g->image, sizeof(g->image), "%s.elf", name);
+    elf_make(&images[deployment.group_count]);
+    deployment.vm_count += count + reserve;
+    deployment.group_count++;
+    return g;
+}
+
+struct elf_file *machine_image(const struct deployment_group *g)
+{
+    return &images[g - deployment.groups];
+}
+
+/* A file of the archive; `size` bytes at `data`. */
+static size_t archive_add(size_t at, const char *name, const void *data, size_t size)
+{
+    static const char zeros[9] = "00000000";
+    int head = sprintf(archive + at, "070701%s%08X", zeros, size ? 0100644u : 0u);
+    for (unsigned field = 2; field < 13; field++) {
+        unsigned value = field == 6 ? (unsigned)size : 0;
+        value = field == 11 ? (unsigned)strlen(name) + 1 : value;
+        head += sprintf(archive + at + head, "%08X", value);
+    }
+    at += (size_t)head;
+    memcpy(archive + at, name, strlen(name) + 1);
+    at = ALIGN_UP(at + strlen(name) + 1, 4u);
+    memcpy(archive + at, data, size);
+    return ALIGN_UP(at + size, 4u);
+}
+
+/* --- traps -------------------------------------------------------------------------------- */
+
+static void fall_asleep(void)
+{
+    longjmp(asleep, 1);
+}
+
+/* Does what a trap does, until a VM is entered or the CPU sleeps. */
+#define PLAY(what)                                                                                 \
+    do {                                                                                           \
+        if (setjmp(asleep) == 0) {                                                                 \
+            (void)(what);                                                                          \
+        }                                                                                          \
+    } while (0)
+
+void machine_start(void)
+{
+    size_t at = 0;
+    memset(archive, 0, sizeof(archive));
+    for (unsigned i = 0; i < deployment.group_count; i++) {
+        at = archive_add(at, deployment.groups[i].image, &images[i], sizeof(images[i]));
+    }
+    at = archive_add(at, "TRAILER!!!", "", 0);
+    deployment.network = (struct switch_config){.base = MACHINE_BASE,
+                                                .netmask = 0xFFC00000,
+                                                .gateway = MACHINE_GATEWAY,
+                                                .address = MACHINE_ADDRESS};
+    run_init();
+    trap_set_ops(&traps);
+    host_on_idle(fall_asleep);
+    network_init(&deployment.network);
+    network_set_uplink(&uplink);
+    if (fault_init() != OK || irq_register(MACHINE_UPLINK_IRQ, on_wire) != OK ||
+        group_init_all(&deployment, archive, at) != OK) {
+        abort();
+    }
+    PLAY(host_enter(run_next()));
+}
+
+struct vm *machine_current(void)
+{
+    struct context *c = host_context_loaded();
+    return c ? container_of(c, struct vm, context) : NULL;
+}
+
+struct vm *machine_vm(uint32_t number)
+{
+    struct stub *s = vm_find(number);
+    if (!s || s->state != VM_LIVE) {
+        abort();
+    }
+    return s->vm;
+}
+
+void machine_trap(uint64_t function, uint64_t x1, uint64_t x2)
+{
+    struct vm *vm = machine_current();
+    vm->context.x[0] = function;
+    vm->context.x[1] = x1;
+    vm->context.x[2] = x2;
+    PLAY(host_hypercall());
+}
+
+static int64_t result_of(const struct vm *caller)
+{
+    if (machine_current() != caller) {
+        abort();
+    }
+    return (int64_t)caller->context.x[0];
+}
+
+int64_t machine_call(uint64_t function, uint64_t x1, uint64_t x2)
+{
+    struct vm *vm = machine_current();
+    machine_trap(function, x1, x2);
+    return result_of(vm);
+}
+
+int64_t machine_call_queue(uint64_t queue, uint64_t size, uint64_t desc, uint64_t avail,
+                           uint64_t used)
+{
+    struct vm *vm = machine_current();
+    vm->context.x[3] = desc;
+    vm->context.x[4] = avail;
+    vm->context.x[5] = used;
+    machine_trap(TOKLAT_QUEUE_SETUP, queue, size);
+    return result_of(vm);
+}
+
+void machine_abort(ipa_t ipa, enum access access)
+{
+    struct trap t = {.kind = access == ACCESS_EXECUTE ? TRAP_INSTRUCTION_ABORT : TRAP_DATA_ABORT,
+                     .ipa = ipa,
+                     .write = access == ACCESS_WRITE};
+    PLAY(host_fault(&t));
+}
+
+void machine_fault(enum trap_kind kind)
+{
+    struct trap t = {.kind = kind};
+    PLAY(host_fault(&t));
+}
+
+/* While the CPU sleeps: what run.c does when cpu_wait returns. */
+static struct context *wake_up(void)
+{
+    irq_dispatch();
+    return host_enter(run_next());
+}
+
+void machine_interrupt(void)
+{
+    PLAY(host_context_loaded() ? host_interrupt() : wake_up());
+}
+
+void machine_advance(uint64_t ns)
+{
+    host_time_advance(ticks_from_ns(ns));
+    if (host_irq_pending()) {
+        machine_interrupt();
+    }
+}
+
+void machine_sleep(void)
+{
+    if (host_context_loaded() || host_timer_deadline() == TICKS_NEVER) {
+        abort();
+    }
+    host_time_set(MAX(host_timer_deadline(), counter_now()));
+    machine_interrupt();
+}
+
+void machine_settle(void)
+{
+    while (machine_current()) {
+        machine_trap(TOKLAT_IDLE, TOKLAT_IDLE_FOREVER, 0);
+    }
+}
+
+/* --- guests ------------------------------------------------------------------------------- */
+
+static void store(struct vm *vm, uint64_t at, const void *src, size_t n)
+{
+    if (guest_write(&vm->space, IPA(at), src, n) != OK) {
+        abort();
+    }
+}
+
+static uint16_t load16(struct vm *vm, uint64_t at)
+{
+    uint16_t value;
+    if (guest_read(&vm->space, IPA(at), &value, sizeof(value)) != OK) {
+        abort();
+    }
+    return value;
+}
+
+static void offer(struct vm *vm, uint64_t ring, const struct virtq_desc *d, uint16_t index)
+{
+    uint16_t id = index % GUEST_QUEUE_SIZE, next = (uint16_t)(index + 1);
+    store(vm, ring + 16u * id, d, sizeof(*d));
+    store(vm, ring + 0x1004 + 2u * id, &id, sizeof(id));
+    store(vm, ring + 0x1002, &next, sizeof(next));
+}
+
+void guest_offer_rx(struct vm *vm, unsigned buffers)
+{
+    while (buffers--) {
+        uint16_t index = load16(vm, GUEST_RX + 0x1002);
+        offer(
+            vm, GUEST_RX,
+            &(struct virtq_desc){.addr = GUEST_RX_BUFFERS + PAGE_SIZE * (index % GUEST_QUEUE_SIZE),
+                                 .len = 2048,
+                                 .flags = VIRTQ_DESC_F_WRITE},
+            index);
+    }
+}
+
+void guest_offer_tx(struct vm *vm, const void *frame, size_t bytes)
+{
+    uint16_t index = load16(vm, GUEST_TX + 0x1002);
+    uint64_t at = GUEST_TX_BUFFERS + PAGE_SIZE * (index % GUEST_QUEUE_SIZE);
+    struct virtio_net_hdr header = {0};
+    store(vm, at, &header, sizeof(header));
+    store(vm, at + sizeof(header), frame, bytes);
+    offer(vm, GUEST_TX, &(struct virtq_desc){.addr = at, .len = (uint32_t)(sizeof(header) + bytes)},
+          index);
+}
+
+uint16_t guest_used(struct vm *vm, uint64_t ring)
+{
+    return load16(vm, ring + 0x2002);
+}
+
+void machine_boot(unsigned rx_buffers)
+{
+    struct vm *vm;
+    while ((vm = machine_current()) && vm->stub->number == 0) {
+        host_context_live()->vbar_el1 = MACHINE_VBAR;
+        if (machine_call_queue(0, GUEST_QUEUE_SIZE, GUEST_RX, GUEST_RX + 0x1000,
+                               GUEST_RX + 0x2000) != 0 ||
+            machine_call_queue(1, GUEST_QUEUE_SIZE, GUEST_TX, GUEST_TX + 0x1000,
+                               GUEST_TX + 0x2000) != 0) {
+            abort();
+        }
+        guest_offer_rx(vm, rx_buffers);
+        machine_trap(TOKLAT_CHECKPOINT, 0, 0);
+    }
+}
+
+/* --- frames ------------------------------------------------------------------------------- */
+
+void machine_hold_frames(uint64_t left)
+{
+    while (held_count < HELD_MAX &&
+           frame_alloc(FRAME_EL2, FRAME_OWNER_NONE, &held[held_count]) == OK) {
+        held_count++;
+    }
+    while (left-- && held_count) {
+        (void)frame_unref(held[--held_count]);
+    }
+}
+
+void machine_release_frames(void)
+{
+    while (held_count) {
+        (void)frame_unref(held[--held_count]);
+    }
+}
+
+struct machine_frames machine_frames(void)
+{
+    struct machine_frames f;
+    for (unsigned k = 0; k < FRAME_KINDS; k++) {
+        f.of[k] = frame_count((enum frame_kind)k);
+    }
+    return f;
+}
+
+bool machine_frames_equal(const struct machine_frames *a, const struct machine_frames *b)
+{
+    return memcmp(a, b, sizeof(*a)) == 0;
+}
