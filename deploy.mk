@@ -6,8 +6,8 @@
 INITRD := build/deploy/$(basename $(notdir $(DEPLOY))).cpio
 
 $(INITRD): $(DEPLOY) tools/make-deployment tools/make-initrd build/deploy/variables \
-		$(GUEST_IMAGES)
+		$(GUEST_IMAGES) $(if $(IMAGES),$(wildcard $(IMAGES)/*.elf))
 	$(call say,DEPLOY,$(DEPLOY)) tools/make-deployment $(DEPLOY) $@ -DVMS=$(VMS)
 
 build/deploy/variables: FORCE
-	$(call remember,$(DEPLOY) $(VMS))
+	$(call remember,$(DEPLOY) $(VMS) $(IMAGES))
