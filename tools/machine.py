@@ -53,7 +53,7 @@ def make_deployment(deployment, folder, defines=None, images=None, allow_missing
     archive = pathlib.Path(folder) / "initrd.cpio"
     command = [ROOT / "tools/make-deployment", source, archive]
     command += [f"-D{name}={value}" for name, value in (defines or {}).items()]
-    command += ["--", "--images", images or ROOT / "build/guests"]
+    command += ["--", *(["--images", images] if images else [])]
     command += ["--allow-missing"] if allow_missing else []
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
