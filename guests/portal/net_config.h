@@ -12,17 +12,21 @@
 
 #define NET_RX_BUFFERS 64
 #define NET_RING_SIZE 256
+#define ARP_QUEUEING 1 /* the first clients come before the gateway's answer */
+#define ARP_QUEUE_LEN 64
 
 #define MEMP_MEM_MALLOC 0
 #define MEMP_NUM_TCP_PCB (2 * (PORTAL_SESSIONS + PORTAL_SPARE_SESSIONS) + 64)
 #define MEMP_NUM_TCP_PCB_LISTEN 1
 #define MEMP_NUM_TCP_SEG 2048
 #define MEMP_NUM_PBUF 16
-#define MEMP_NUM_ARP_QUEUE 1
+#define MEMP_NUM_ARP_QUEUE ARP_QUEUE_LEN
 #define PBUF_POOL_SIZE 1
 #define LWIP_DISABLE_TCP_SANITY_CHECKS 1 /* they assume that frames are received into PBUF_POOL */
 
-#define TCP_WND (8 * TCP_MSS)
+#define LWIP_TCP_RTO_TIME 500 /* ms: VMs are near, and SESSION_CONNECT_MS allows for few attempts  \
+                               */
+#define TCP_WND (6 * TCP_MSS)
 #define TCP_SND_BUF (8 * TCP_MSS)
 #define TCP_SND_QUEUELEN 32
 #define TCP_QUEUE_OOSEQ 1

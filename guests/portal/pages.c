@@ -10,11 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guests/portal/session.h"
 #include "guests/rt/hypercall.h"
 #include "guests/rt/time.h"
 
 #define BODY_BYTES_MAX 8192 /* eight groups need at most 7 KiB */
-#define HEAD_BYTES_MAX 512
+#define LOCATION_BYTES_MAX (SESSION_LINE_MAX + 16)
+#define HEAD_BYTES_MAX (LOCATION_BYTES_MAX + 256)
 #define LINKS_PER_GROUP 12
 #define HTML "text/html; charset=utf-8"
 
@@ -148,11 +150,12 @@ struct page pages_error(unsigned status, const char *reason, struct page_options
     return finish(status, HTML, status == 405 ? "Allow: GET, HEAD\r\n" : "", options);
 }
 
-struct page pages_redirect(unsigned status, struct http_text path, const char *suffix,
+struct page pages_redirect(unsigned status, struct http_text path, struct http_text query,
                            struct page_options options)
 {
-    char location[256];
-    snprintf(location, sizeof(location), "Location: %.*s%s\r\n", (int)path.length, path.at, suffix);
+    char location[LOCATION_BYTES_MAX];
+    snprintf(location, sizeof(location), "Location: %.*s/%.*s\r\n", (int)path.length, path.at,
+             (int)query.length, query.at);
     begin();
     return finish(status, HTML, location, options);
 }

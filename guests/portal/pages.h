@@ -29,8 +29,9 @@ struct page pages_deployment(struct page_options options);
 /* A status with a sentence that says why. */
 struct page pages_error(unsigned status, const char *reason, struct page_options options);
 
-/* 301 or 303 to a path of `length` characters, then `suffix`. */
-struct page pages_redirect(unsigned status, struct http_text path, const char *suffix,
+/* A redirect to `path`, a slash, and `query`, which is empty or begins with its question mark.
+ * Together they are shorter than SESSION_LINE_MAX. */
+struct page pages_redirect(unsigned status, struct http_text path, struct http_text query,
                            struct page_options options);
 
 #endif

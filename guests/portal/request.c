@@ -97,9 +97,9 @@ static void follow_form(struct session *s, struct http_text target)
         session_error(s, 404, "The form asks for a number and for a group that is deployed.");
         return;
     }
-    int length = snprintf(path, sizeof(path), "/vm/%s/%lu/", group->name, instance);
+    int length = snprintf(path, sizeof(path), "/vm/%s/%lu", group->name, instance);
     struct http_text location = {path, (size_t)length};
-    session_answer(s, pages_redirect(303, location, "", options_of(s)));
+    session_answer(s, pages_redirect(303, location, (struct http_text){"", 0}, options_of(s)));
 }
 
 static void answer_own(struct session *s, const struct http_request *request,
@@ -116,14 +116,17 @@ static void answer_own(struct session *s, const struct http_request *request,
     }
 }
 
+/* Redirects to the same path with its slash; the query stays. */
 static void add_slash(struct session *s, struct http_text target)
 {
-    const char *query = memchr(target.at, '?', target.length);
-    struct http_text path = target;
-    if (query != NULL) {
-        path.length = (size_t)(query - target.at);
+    struct http_text query = {target.at + target.length, 0};
+    const char *mark = memchr(target.at, '?', target.length);
+    if (mark != NULL) {
+        query.at = mark;
+        query.length = target.length - (size_t)(mark - target.at);
+        target.length -= query.length;
     }
-    session_answer(s, pages_redirect(301, path, "/", options_of(s)));
+    session_answer(s, pages_redirect(301, target, query, options_of(s)));
 }
 
 static void dispatch(struct session *s, const struct http_request *request)

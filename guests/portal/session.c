@@ -95,6 +95,7 @@ void session_done(struct session *s)
 {
     session_drop_server(s);
     outgoing_clear(&s->to_client);
+    s->served = true;
     if (s->keep_alive && s->request_left == 0) {
         begin_reading(s, SESSION_KEEP_MS);
     } else {
@@ -327,11 +328,11 @@ static struct session *find_free(void)
     return NULL;
 }
 
-/* Under pressure a kept-alive connection that waits for nothing makes room. */
+/* Under pressure a connection that is only kept for the next request makes room. */
 static void end_an_idle_one(void)
 {
     for (unsigned i = 0; i < SESSIONS; i++) {
-        if (sessions[i].state == READING && sessions[i].idle && !sessions[i].refused) {
+        if (sessions[i].state == READING && sessions[i].idle && sessions[i].served) {
             end(&sessions[i]);
             return;
         }

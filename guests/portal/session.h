@@ -42,6 +42,7 @@ struct session {
     enum session_state state;
     bool refused;    /* beyond PORTAL_SESSIONS: every request is answered with 503 */
     bool idle;       /* READING, and nothing of the next request came yet */
+    bool served;     /* at least one request */
     bool keep_alive; /* the client connection goes on after this exchange */
     bool head_only;  /* the request's method is HEAD */
     bool server_eof;
