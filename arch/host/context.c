@@ -73,6 +73,11 @@ struct context *host_context_fp_owner(void)
     return this_cpu()->fp_owner;
 }
 
+struct context_extra *host_context_fp(void)
+{
+    return &this_cpu()->fp;
+}
+
 struct context *host_enter(struct context *c)
 {
     struct host_cpu *cpu = this_cpu();

@@ -72,9 +72,10 @@ struct context *host_interrupt(void);
 struct context *host_fault(const struct trap *t);
 
 /* The context that is loaded, or NULL; its system registers, which a guest reads and writes; whose
- * FP registers the CPU holds. */
+ * FP registers the CPU holds, and those. */
 struct context *host_context_loaded(void);
 struct context *host_context_live(void);
 struct context *host_context_fp_owner(void);
+struct context_extra *host_context_fp(void);
 
 #endif

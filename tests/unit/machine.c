@@ -14,7 +14,7 @@
 #include "core/fault.h"
 
 #define ARCHIVE_BYTES (MACHINE_GROUPS * (ELF_BYTES + 512) + 512)
-#define WIRE_FRAMES 128u
+#define WIRE_FRAMES 512u
 #define HELD_MAX 65536u
 
 static const struct trap_ops traps = {hypercall, interrupt, fault};
