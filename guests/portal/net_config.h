@@ -10,7 +10,7 @@
 #define PORTAL_SESSIONS 128
 #define PORTAL_SPARE_SESSIONS 16
 
-#define NET_RX_BUFFERS 64
+#define NET_RX_BUFFERS 128
 #define NET_RING_SIZE 256
 #define ARP_QUEUEING 1 /* the first clients come before the gateway's answer */
 #define ARP_QUEUE_LEN 64
@@ -24,8 +24,9 @@
 #define PBUF_POOL_SIZE 1
 #define LWIP_DISABLE_TCP_SANITY_CHECKS 1 /* they assume that frames are received into PBUF_POOL */
 
-#define LWIP_TCP_RTO_TIME 500 /* ms: VMs are near, and SESSION_CONNECT_MS allows for few attempts  \
-                               */
+#define LWIP_TCP_RTO_TIME                                                                          \
+    500 /* ms: VMs are near, and SESSION_CONNECT_MS allows for few attempts                        \
+         */
 #define TCP_WND (6 * TCP_MSS)
 #define TCP_SND_BUF (8 * TCP_MSS)
 #define TCP_SND_QUEUELEN 32
