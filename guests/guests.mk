@@ -18,7 +18,7 @@ LWIP_VERSION := 2.1.3
 LWIP := $(BUILD)/guests/lwip-$(LWIP_VERSION)
 LWIP_STAMP := $(LWIP)/.source
 
-GUEST_CFLAGS := -std=gnu11 -Os -g -ffreestanding -fbuiltin -march=armv8-a -mgeneral-regs-only \
+GUEST_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fbuiltin -march=armv8-a -mgeneral-regs-only \
     -mstrict-align -mno-outline-atomics -fno-pie -fno-stack-protector -fno-common \
     -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
     -I. -nostdinc -isystem guests/rt/libc
@@ -93,5 +93,7 @@ $(eval $(call guest,portal,net))
 $(eval $(call guest,faulty,))
 $(eval $(call guest,stillborn,))
 $(eval $(call guest,large,))
+$(eval $(call guest,mmu,))
+$(eval $(call guest,clones,))
 $(eval $(call guest,bench,))
 $(eval $(call guest,bench_http,net))

@@ -19,6 +19,13 @@ bool mode_events(void);
 bool mode_page_release(void);
 bool mode_flood_console(void);
 
+/* These need others, or do not end: frames.c. */
+bool mode_listen(void);
+bool mode_spoof(void);
+bool mode_mute(void);
+bool mode_loud(void);
+bool mode_flood_for_ever(void);
+
 /* Modes that are meant to end the VM, or never to end; they return only if they failed to. */
 void mode_write_outside(void);
 void mode_read_outside(void);
