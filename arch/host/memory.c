@@ -25,14 +25,17 @@ static void die(const char *what, uint64_t value)
 
 void host_memory_init(size_t bytes)
 {
-    if (ram) {
+    if (ram && ram_bytes != bytes) {
         munmap(ram, ram_bytes);
+        ram = NULL;
     }
-    ram = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (!ram) {
+        ram = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    }
     if (ram == MAP_FAILED) {
         die("no memory", bytes);
     }
-    memset(ram, HOST_RAM_PATTERN, bytes);
+    memset(ram, HOST_RAM_PATTERN, bytes); /* quick when it is there already: fuzzers do it often */
     ram_bytes = bytes;
     memset(&host_counts, 0, sizeof(host_counts));
 }

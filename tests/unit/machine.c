@@ -158,6 +158,16 @@ void machine_init(size_t ram_bytes)
     run_set_synchronous(false);
 }
 
+/* Made once: it takes a while. */
+static const struct elf_file *sound_image(void)
+{
+    static struct elf_file sound;
+    if (sound.header.magic == 0) {
+        elf_make(&sound);
+    }
+    return &sound;
+}
+
 struct deployment_group *machine_add(const char *name, uint32_t count, uint32_t reserve)
 {
     if (deployment.group_count == MACHINE_GROUPS) {
@@ -171,7 +181,7 @@ struct deployment_group *machine_add(const char *name, uint32_t count, uint32_t 
                                    .reach = NIC_UPLINK};
     snprintf(g->name, sizeof(g->name), "%s", name);
     snprintf(g->image, sizeof(g->image), "%s.elf", name);
-    elf_make(&images[deployment.group_count]);
+    images[deployment.group_count] = *sound_image();
     deployment.vm_count += count + reserve;
     deployment.group_count++;
     return g;
