@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * vsnprintf without floating point. Every character goes through put(), which counts and cuts.
+ * vsnprintf without floating point. All output goes through put() and put_run(), which count and
+ * cut.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,6 +32,15 @@ static void put(struct output *out, char c)
     out->length++;
 }
 
+static void put_run(struct output *out, const char *text, size_t length)
+{
+    if (out->length + 1 < out->size) {
+        size_t room = out->size - 1 - out->length;
+        memcpy(&out->to[out->length], text, length < room ? length : room);
+    }
+    out->length += length;
+}
+
 static void pad(struct output *out, char c, size_t from, size_t to)
 {
     for (; from < to; from++) {
@@ -42,9 +52,7 @@ static void put_text(struct output *out, const struct conversion *conv, const ch
                      size_t length)
 {
     pad(out, ' ', conv->left ? conv->width : length, conv->width);
-    for (size_t i = 0; i < length; i++) {
-        put(out, text[i]);
-    }
+    put_run(out, text, length);
     pad(out, ' ', conv->left ? length : conv->width, conv->width);
 }
 
@@ -171,17 +179,21 @@ int vsnprintf(char *to, size_t size, const char *format, va_list args)
     struct output out = {.to = to, .size = size};
     va_list list;
     va_copy(list, args);
-    for (; *format != '\0'; format++) {
-        if (*format != '%') {
-            put(&out, *format);
-            continue;
+    for (;;) {
+        size_t run = 0;
+        while (format[run] != '\0' && format[run] != '%') {
+            run++;
         }
-        format++;
+        put_run(&out, format, run);
+        format += run;
+        if (*format == '\0' || *++format == '\0') {
+            break;
+        }
         struct conversion conv = parse(&format, &list);
         if (*format == '\0') {
             break;
         }
-        convert(&out, &conv, *format, &list);
+        convert(&out, &conv, *format++, &list);
     }
     va_end(list);
     if (size > 0) {
