@@ -49,11 +49,7 @@ enum vm_wait {
 };
 
 struct vm {
-    struct space space; /* first: its root wants the alignment */
-    struct context context;
-    struct sched_entry sched;
-    struct nic nic;
-    struct console console;
+    struct context context;          /* first: a trap's context is its VM */
     struct toklat_system_page *page; /* EL2's view of the VM's own */
     struct stub *stub;
     struct list ending;  /* in the CPU's list while it is about to be freed */
@@ -61,6 +57,10 @@ struct vm {
     uint8_t wait;        /* enum vm_wait */
     bool ended;          /* no longer runs; freed when the trap is over */
     bool restart;        /* ... and then starts again */
+    struct space space;
+    struct sched_entry sched;
+    struct nic nic;
+    struct console console;
 };
 
 _Static_assert(sizeof(struct vm) <= 1024, "budget: descriptor of a resident VM");
