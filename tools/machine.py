@@ -118,6 +118,10 @@ class Machine:
         self._reader.join(STOP_SECONDS)
         return self._process.returncode
 
+    def wait_for_end(self, timeout=STOP_SECONDS):
+        """Waits until QEMU ends by itself; returns its exit status."""
+        return self._process.wait(timeout)
+
     # The console.
 
     def _read_console(self):

@@ -27,6 +27,24 @@ def test_boots_and_answers(cpu, gic):
         assert machine.get_json("/vm/3/status.json")["instance"] == 3
 
 
+@pytest.mark.parametrize("mem, mib", [("192M", 192), ("3G", 3072)])
+def test_memory_of_other_sizes(mem, mib):
+    with Machine("dts/web.dts", vms=2, mem=mem) as machine:
+        machine.wait_for(f", {mib} MiB of RAM")
+        machine.wait_until_serving()
+        assert machine.get_json("/vm/2/status.json")["instance"] == 2
+
+
+def test_without_an_interrupt_controller_it_says_so_and_stops(tmp_path):
+    tree = tmp_path / "machine.dtb"
+    with Machine("dts/web.dts", vms=1, mem="128M",
+                 qemu=["-machine", f"dumpdtb={tree}"]) as machine:
+        machine.wait_for_end()
+    subprocess.run(["fdtput", "-r", tree, "/intc@8000000"], check=True, timeout=RUN_SECONDS)
+    with Machine("dts/web.dts", vms=1, mem="128M", qemu=["-dtb", tree]) as machine:
+        machine.wait_for(r"toklat: error: interrupt controller.*stops")
+
+
 def test_little_memory_is_an_answer_not_a_crash():
     """More VMs than fit: some are refused memory, the others serve."""
     with Machine("dts/web.dts", vms=MANY_VMS, mem=LITTLE_MEMORY) as machine:
@@ -40,6 +58,9 @@ def test_little_memory_is_an_answer_not_a_crash():
         ram = footprint.pop("ram_bytes")
         assert sum(footprint.values()) == ram
         assert machine.get_json("/vm/1/status.json")["instance"] == 1
+        start = machine.send_key("c")
+        refused = machine.wait_for(r"(\d+) for VMs not ready", 20, start)
+        assert int(refused.group(1)) > 0
 
 
 def status_or_none(machine, number):

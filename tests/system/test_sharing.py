@@ -54,9 +54,9 @@ def test_weights_count():
     ("events=batched compensation=off", "events batched, compensation off"),
 ])
 def test_boot_arguments_are_obeyed(append, said):
-    with Machine("dts/web.dts", vms=3, append=append) as machine:
+    with Machine("dts/web.dts", vms=50, mem="128M", append=append) as machine:
         machine.wait_until_serving()
-        assert len(machine.status_of_all(3)) == 3
+        assert len(machine.status_of_all(50)) == 50
         start = machine.send_key("r")
         machine.wait_for(said, 10, start)
 
