@@ -16,7 +16,7 @@
 #define VIRTUAL_TIMER 27u
 
 static irq_fn handlers[IRQ_MAX];
-static bool pending[IRQ_MAX];
+static uint64_t pending[IRQ_MAX / 64]; /* a bit each */
 static uint64_t taken, spurious;
 static void (*idle)(void);
 
@@ -30,7 +30,7 @@ void host_irq_reset(void)
 
 void host_irq_raise(uint32_t irq)
 {
-    pending[irq] = true;
+    pending[irq / 64] |= 1ull << irq % 64;
 }
 
 void host_on_idle(void (*fn)(void))
@@ -79,14 +79,15 @@ uint64_t irq_spurious_count(void)
 /* The one to be handled next, or IRQ_MAX. */
 static uint32_t next_pending(void)
 {
-    uint32_t irq = 0;
     if (counter_now() >= host_timer_deadline()) {
         return EL2_TIMER;
     }
-    while (irq < IRQ_MAX && !pending[irq]) {
-        irq++;
+    for (uint32_t i = 0; i < IRQ_MAX / 64; i++) {
+        if (pending[i]) {
+            return i * 64 + (uint32_t)__builtin_ctzll(pending[i]);
+        }
     }
-    return irq;
+    return IRQ_MAX;
 }
 
 bool host_irq_pending(void)
@@ -99,7 +100,7 @@ void irq_dispatch(void)
     uint32_t irq;
     while ((irq = next_pending()) != IRQ_MAX) {
         uint64_t deadline = host_timer_deadline();
-        pending[irq] = false;
+        pending[irq / 64] &= ~(1ull << irq % 64);
         taken++;
         if (handlers[irq]) {
             handlers[irq](irq);

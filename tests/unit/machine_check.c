@@ -21,8 +21,9 @@ static void check_frames_sum(void)
 {
     uint64_t sum = 0;
     for (unsigned k = 0; k < FRAME_KINDS; k++) {
-        must(frame_count((enum frame_kind)k) <= frame_total());
-        sum += frame_count((enum frame_kind)k);
+        uint64_t n = frame_count((enum frame_kind)k);
+        must(n <= frame_total());
+        sum += n;
     }
     must(sum == frame_total());
 }
@@ -30,13 +31,17 @@ static void check_frames_sum(void)
 struct sums {
     uint64_t private_pages, shared_pages, tables;
     uint32_t ready;
+    bool fp_owner_lives;
 };
 
-static void add_space(struct sums *sums, const struct space *s, bool clone)
+static void add_vm(struct sums *sums, const struct vm *vm, bool clone)
 {
+    const struct space *s = &vm->space;
     sums->private_pages += s->private_pages;
     sums->shared_pages += clone ? 0 : s->shared_pages;
     sums->tables += s->private_tables;
+    sums->ready += vm->sched.state == SCHED_READY;
+    sums->fp_owner_lives |= host_context_fp_owner() == &vm->context;
 }
 
 static void check_live(const struct vm *vm, bool waiting)
@@ -70,8 +75,7 @@ static void add_group(struct sums *sums, const struct group *g, bool waiting)
         count[s ? s->state : VM_ABSENT]++;
         if (s && s->state == VM_LIVE) {
             check_live(s->vm, waiting);
-            add_space(sums, &s->vm->space, true);
-            sums->ready += s->vm->sched.state == SCHED_READY;
+            add_vm(sums, s->vm, true);
         } else if (s) {
             must(s->vm == NULL && s->events == 0 && !timeout_waiting(&s->timeout));
         }
@@ -84,8 +88,7 @@ static void add_group(struct sums *sums, const struct group *g, bool waiting)
     must(g->live == count[VM_LIVE] && g->dead == count[VM_DEAD]);
     must((g->state == GROUP_FAILED) == (g->template == NULL));
     if (g->template) {
-        add_space(sums, &g->template->space, false);
-        sums->ready += g->template->sched.state == SCHED_READY;
+        add_vm(sums, g->template, false);
     }
 }
 
@@ -105,6 +108,7 @@ static void check_cpu(const struct sums *sums)
     struct run *r = run_this();
     const struct vm *vm = machine_current();
     must(run_current(r) == vm);
+    must(sums->fp_owner_lives || !host_context_fp_owner());
     must(r->mux.ready_count == sums->ready);
     must(length(&r->mux.ready) + length(&r->mux.boosted) == sums->ready);
     must(vm || sums->ready == 0);

@@ -215,10 +215,12 @@ static void test_receiver_is_killed(void **state)
         if (how == IS_READY) {
             event_post(web->stub, TX);
         }
+        uint64_t not_ready = network_get_counters().not_ready;
         offer(boss, BOSS, WEB);
         offer(boss, BOSS, BOSS); /* to itself */
         offer(boss, BOSS, WEB);
         assert_int_equal(ring_the_bell(), 0);
+        assert_int_equal(network_get_counters().not_ready, not_ready + 1); /* the second */
         assert_int_equal(guest_used(boss, GUEST_TX), 3);
         assert_int_equal(guest_used(boss, GUEST_RX), 1);
         assert_int_equal(state_of(WEB), VM_DEAD);

@@ -89,11 +89,16 @@ static void test_masked_is_kept(void **state)
     post(web, RX);
     assert_null(next()); /* nobody wakes */
     machine_check(true);
-    post(web, RX | TX);
+    for (unsigned i = 0; i < 2; i++) {
+        post(web, TX);
+        machine_interrupt();
+        assert_ptr_equal(machine_current(), web);
+        assert_int_equal(web->context.x[0], TX);
+        assert_int_equal(web->page->events_pending, RX);
+        assert_null(next());
+    }
+    post(web, TIMER);
     machine_interrupt();
-    assert_ptr_equal(machine_current(), web);
-    assert_int_equal(web->context.x[0], TX);
-    assert_int_equal(web->page->events_pending, RX);
     web->page->events_masked = 0;
     assert_int_equal(machine_call(TOKLAT_IDLE, FOREVER, 0), RX);
 }
@@ -407,6 +412,24 @@ static void test_slices(void **state)
     machine_check(true);
 }
 
+/* Alone, the current one has no end; it has as soon as another is ready. */
+static void test_timer_for_a_new_rival(void **state)
+{
+    (void)state;
+    machine_advance(NS_PER_S); /* what was armed before has fired */
+    machine_trap(TOKLAT_IDLE, NS_PER_MS, 0);
+    machine_advance(2 * NS_PER_MS); /* a fresh slice */
+    assert_ptr_equal(machine_current(), boss);
+    machine_advance(NS_PER_MS);
+    assert_int_equal(host_timer_deadline(), TICKS_NEVER);
+    post(web, RX);
+    machine_interrupt();
+    assert_ptr_equal(machine_current(), boss);
+    assert_in_range(host_timer_deadline(), counter_now(),
+                    counter_now() + ticks_from_ns(9 * NS_PER_MS));
+    machine_check(true);
+}
+
 static void test_synchronous(void **state)
 {
     (void)state;
@@ -471,6 +494,7 @@ int main(void)
         events_test(test_virtual_time),
         events_test(test_clone_goes_on_from_its_template),
         events_test(test_slices),
+        events_test(test_timer_for_a_new_rival),
         events_test(test_synchronous),
         events_test(test_virtual_timer),
         events_test(test_unknown_interrupt),
