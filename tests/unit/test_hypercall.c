@@ -253,6 +253,7 @@ static void test_page_release_frees(void **state)
     uint32_t value = 7;
     for (unsigned i = 0; i < 4; i++) {
         uint64_t at = GUEST_UNUSED + 2 * PAGE_SIZE * i;
+        machine_abort(IPA(at), ACCESS_WRITE); /* shows the account */
         assert_int_equal(guest_write(&vm->space, IPA(at), &value, 4), OK);
     }
     assert_int_equal(call(TOKLAT_PAGE_RELEASE, GUEST_UNUSED, 8), 4);
