@@ -92,8 +92,10 @@ static bool bad_addresses(void)
     uint64_t data = (uintptr_t)ring;
     const struct attempt attempts[] = {
         {"write from page 0", TOKLAT_CONSOLE_WRITE, {0, 10}, TOKLAT_E_RANGE},
-        {"write from the gap", TOKLAT_CONSOLE_WRITE, {0x1FFC, 8}, TOKLAT_E_RANGE},
-        {"write past the end", TOKLAT_CONSOLE_WRITE, {end - 1, 2}, TOKLAT_E_RANGE},
+        {"write into the gap", TOKLAT_CONSOLE_WRITE, {0x1FFC, 8}, 4},
+        {"write past the end", TOKLAT_CONSOLE_WRITE, {end - 1, 2}, 1},
+        {"write from the end", TOKLAT_CONSOLE_WRITE, {end, 2}, TOKLAT_E_RANGE},
+        {"write from the gap", TOKLAT_CONSOLE_WRITE, {0x2000, 2}, TOKLAT_E_RANGE},
         {"write that wraps", TOKLAT_CONSOLE_WRITE, {HUGE - 3, 8}, TOKLAT_E_RANGE},
         {"write of nothing", TOKLAT_CONSOLE_WRITE, {data, 0}, 0},
         {"release misaligned", TOKLAT_PAGE_RELEASE, {data + 8, 1}, TOKLAT_E_INVALID},

@@ -23,7 +23,7 @@
 
 TOKLAT_IMAGE(MEMORY, STACK, TOKLAT_IMAGE_CHECKPOINT | TOKLAT_IMAGE_MMU);
 
-static uint64_t pages[PAGES][WORDS] __attribute__((aligned(4096)));
+static volatile uint64_t pages[PAGES][WORDS] __attribute__((aligned(4096)));
 static volatile uint64_t *const window = (volatile uint64_t *)WINDOW;
 
 static bool expect(uint64_t is, uint64_t should_be, const char *what)

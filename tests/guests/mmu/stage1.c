@@ -39,7 +39,7 @@ static void forget_cached(const void *from, uint64_t bytes)
     __asm__ volatile("dsb sy" ::: "memory");
 }
 
-void stage1_build(uint64_t memory_bytes, const void *page)
+void stage1_build(uint64_t memory_bytes, const volatile void *page)
 {
     root[0] = (uintptr_t)low | TABLE;
     root[INDEX_L2(WINDOW)] = (uintptr_t)high | TABLE;
@@ -80,7 +80,7 @@ void stage1_on(void)
                      : "memory");
 }
 
-void stage1_move_window(const void *page)
+void stage1_move_window(const volatile void *page)
 {
     volatile uint64_t *entry = &high[INDEX_L3(WINDOW)];
 

@@ -13,14 +13,14 @@
 #define NOWHERE 0x30000000ull /* virtual address that nothing is mapped at */
 
 /* Builds the tables for `memory_bytes` (at most 2 MiB), with the window on `page`. */
-void stage1_build(uint64_t memory_bytes, const void *page);
+void stage1_build(uint64_t memory_bytes, const volatile void *page);
 
 /* Turns translation and caches on, or tells whether they are. */
 void stage1_on(void);
 bool stage1_is_on(void);
 
 /* Lays the window on another page, break before make. */
-void stage1_move_window(const void *page);
+void stage1_move_window(const volatile void *page);
 
 /* vectors.S: makes data aborts at EL1 be counted and skipped, all else the runtime's. */
 void stage1_vectors(void);
