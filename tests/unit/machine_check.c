@@ -113,6 +113,7 @@ static void check_cpu(const struct sums *sums)
     must(length(&r->mux.ready) + length(&r->mux.boosted) == sums->ready);
     must(vm || sums->ready == 0);
     must(!vm || !vm->ended);
+    must(vm || list_empty(&r->ending));
     must(r->armed == host_timer_deadline());
     must(r->armed <= wheel_next(&r->wheel));
     must(!vm || r->armed <= mux_deadline(&r->mux));

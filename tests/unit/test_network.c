@@ -187,11 +187,17 @@ static void test_burst(void **state)
     for (unsigned i = 0; i < 300; i++) {
         from_wire(WEB);
     }
-    machine_interrupt(); /* takes a part, and run_resume another */
-    machine_trap(TOKLAT_IDLE, FOREVER, 0);
-    machine_settle();
+    machine_interrupt(); /* takes a part, and the end of the trap another */
     machine_check(true);
+    assert_ptr_equal(machine_current(), boss);
     assert_int_equal(web->nic.rx_frames + web->nic.rx_dropped, 300);
+    machine_settle();
+    for (unsigned i = 0; i < 300; i++) {
+        from_wire(WEB);
+    }
+    machine_interrupt(); /* while nobody runs */
+    assert_null(machine_current());
+    assert_int_equal(web->nic.rx_frames + web->nic.rx_dropped, 600);
 }
 
 /* --- broken rings ------------------------------------------------------------------------- */
@@ -326,6 +332,22 @@ static void test_current_is_killed_from_the_wire(void **state)
     assert_int_equal(state_of(WEB), VM_DEAD);
 }
 
+/* Killed while the CPU sleeps, and nobody wakes: what it held is free all the same. */
+static void test_killed_while_all_sleep(void **state)
+{
+    (void)state;
+    struct machine_frames before = machine_frames();
+    struct vm *web = sleeper(WEB);
+    break_rx(web);
+    machine_trap(TOKLAT_IDLE, FOREVER, 0);
+    from_wire(WEB);
+    machine_interrupt();
+    assert_null(machine_current());
+    machine_check(true);
+    assert_int_equal(state_of(WEB), VM_DEAD);
+    assert_frames(&before);
+}
+
 /* Killed while the CPU sleeps: the next that runs finds it in order. */
 static void test_sleeper_is_killed_from_the_wire(void **state)
 {
@@ -443,6 +465,7 @@ int main(void)
         net_test(test_answer_to_oneself),
         net_test(test_killed_by_ones_own_answer),
         net_test(test_current_is_killed_from_the_wire),
+        net_test(test_killed_while_all_sleep),
         net_test(test_sleeper_is_killed_from_the_wire),
         net_test(test_start_by_frame_without_frames),
         net_test(test_delivery_without_frames),
