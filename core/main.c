@@ -17,6 +17,9 @@
 #include "core/options.h"
 #include "core/run.h"
 
+/* Of all frames, the part that starting VMs leaves to those that live. */
+#define KEPT_SHARE 32
+
 static const struct trap_ops traps = {hypercall, interrupt, fault};
 static struct deployment deployment;
 
@@ -65,6 +68,7 @@ static void start_memory(const struct machine *m)
         used[i] = (struct frame_range){PA(m->used[i].base), m->used[i].bytes};
     }
     need(frame_init(ram, m->ram_count, used, m->used_count), "memory");
+    vm_keep_frames(frame_total() / KEPT_SHARE);
 }
 
 static void start_time_and_chance(const struct machine *m)

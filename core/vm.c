@@ -21,6 +21,7 @@ _Static_assert(sizeof(struct stub) << CHUNK_SHIFT == PAGE_SIZE << FRAME_ORDER_MA
 static struct stub *chunks[CHUNKS];
 static uint32_t table_size; /* VM numbers 1 to table_size - 1 */
 static struct slab descriptors, extras;
+static uint64_t kept_frames;
 
 static enum err allocate_chunk(struct stub **out, uint32_t count)
 {
@@ -174,11 +175,10 @@ void vm_show_account(struct vm *vm)
 }
 
 /* The rings stay set up, what was counted does not. */
-static void clone_nic(struct nic *to, const struct nic *from, enum nic_reach reach)
+static void clone_nic(struct nic *to, const struct nic *from)
 {
     to->rx = from->rx;
     to->tx = from->tx;
-    to->reach = (uint8_t)reach;
 }
 
 static void clone(struct vm *vm, const struct vm *template)
@@ -189,10 +189,15 @@ static void clone(struct vm *vm, const struct vm *template)
     context_clone(&vm->context, &template->context, extra);
     sched_entry_init(&vm->sched, g->config->weight, 0);
     vm->sched.virtual_ticks = template->sched.virtual_ticks;
-    clone_nic(&vm->nic, &template->nic, g->config->reach);
+    clone_nic(&vm->nic, &template->nic);
     if (g->image.flags & TOKLAT_IMAGE_CHECKPOINT) {
         vm->context.x[0] = vm_instance(vm->stub); /* checkpoint() returns */
     }
+}
+
+void vm_keep_frames(uint64_t frames)
+{
+    kept_frames = frames;
 }
 
 enum err vm_start(struct stub *s)
@@ -200,6 +205,9 @@ enum err vm_start(struct stub *s)
     struct group *g = &groups[s->group];
     if (s->state != VM_DEFINED || g->state != GROUP_READY) {
         return ERR_BUSY;
+    }
+    if (frame_count(FRAME_FREE) < kept_frames) {
+        return ERR_NO_MEMORY;
     }
     enum err e = vm_allocate(s, g->template->context.extra);
     if (e != OK) {

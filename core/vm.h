@@ -105,6 +105,9 @@ void vm_free(struct vm *vm);
  * up; ERR_BUSY: the group's template is not ready. */
 enum err vm_create(struct group *g, uint32_t *number) MUST_USE;
 
+/* No VM is started with fewer free frames than this: those that live may need them. Boot CPU. */
+void vm_keep_frames(uint64_t frames);
+
 /* Clones a DEFINED VM from its template and makes it runnable. ERR_BUSY: not DEFINED, or the
  * template is not ready; ERR_NO_MEMORY: nothing was changed. */
 enum err vm_start(struct stub *s) MUST_USE;

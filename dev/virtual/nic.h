@@ -17,7 +17,6 @@ enum nic_reach { NIC_NONE, NIC_INTERNAL, NIC_UPLINK };
 
 struct nic {
     struct vring rx, tx;
-    uint8_t reach; /* enum nic_reach */
     uint32_t rx_frames, rx_dropped;
     uint32_t tx_frames, tx_dropped;
 };

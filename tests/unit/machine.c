@@ -144,6 +144,7 @@ void machine_init(size_t ram_bytes)
     if (frame_init(&ram, 1, NULL, 0) != OK) {
         abort();
     }
+    vm_keep_frames(0);
     memset(&deployment, 0, sizeof(deployment));
     memset(groups, 0, sizeof(groups));
     memset(runs, 0, sizeof(runs));

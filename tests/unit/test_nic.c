@@ -43,7 +43,7 @@ static int setup(void **state)
     (void)state;
     fake_space_init(&fake, PAGES);
     space = &fake.space;
-    nic = (struct nic){.reach = NIC_UPLINK};
+    nic = (struct nic){0};
     rx_offered = tx_offered = 0;
     emitted = 0;
     assert_int_equal(vring_setup(&nic.rx, space, SIZE, IPA(RX), IPA(RX + 0x1000), IPA(RX + 0x2000)),

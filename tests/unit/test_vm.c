@@ -334,7 +334,23 @@ static void test_start_without_frames(void **state)
     assert_int_equal(machine_call(TOKLAT_IDLE, 1, 0), TOKLAT_EVENT_RESUMED);
 }
 
-/* The same with lazily saved registers to be found, and every slab full. */
+/* Frames that are kept for VMs that live are not given to new ones. */
+static void test_start_leaves_frames(void **state)
+{
+    (void)state;
+    struct machine_frames before = machine_frames();
+    vm_keep_frames(frame_count(FRAME_FREE) + 1);
+    assert_int_equal(control(TOKLAT_VM_START, WEB), TOKLAT_E_NO_MEMORY);
+    assert_int_equal(state_of(WEB), VM_DEFINED);
+    assert_frames(&before);
+    machine_abort(IPA(GUEST_UNUSED), ACCESS_WRITE);
+    assert_int_equal(machine_current()->stub->number, BOSS);
+    vm_keep_frames(frame_count(FRAME_FREE));
+    assert_int_equal(control(TOKLAT_VM_START, WEB), 0);
+    machine_check(true);
+}
+
+/* Without frames, lazily saved registers are to be found as well, and every slab is full. */
 static void test_start_with_registers_without_frames(void **state)
 {
     (void)state;
@@ -459,6 +475,7 @@ int main(void)
         machine_test(test_control_refuses),
         machine_test(test_destroy_whatever_it_does),
         machine_test(test_start_without_frames),
+        machine_test(test_start_leaves_frames),
         cmocka_unit_test_teardown(test_start_with_registers_without_frames, teardown_machine),
         machine_test(test_restart_without_frames),
         cmocka_unit_test_teardown(test_deploy_without_frames, teardown_machine),
