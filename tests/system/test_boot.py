@@ -70,6 +70,44 @@ def status_or_none(machine, number):
         return repr(problem)
 
 
+LOADED_AT = 0x40200000  # where QEMU puts the image
+STACKS, STACK_PAGES, GUARD_PAGES, PAGE = 8, 2, 1, 4096
+
+
+def test_a_page_under_each_stack_is_not_mapped(tmp_path):
+    monitor = tmp_path / "monitor"
+    qemu = ["-monitor", f"unix:{monitor},server=on,wait=off"]
+    with Machine("dts/hello.dts", vms=1, mem="128M", qemu=qemu) as machine:
+        machine.wait_for("hello, I am VM 1")
+        machine.send_key("h")  # answered by EL2, which sleeps again: its translation is what is seen
+        machine.wait_for("run queues and timeouts")
+        first = LOADED_AT + symbol("stacks")
+        for stack in range(STACKS):
+            guard = first + stack * (GUARD_PAGES + STACK_PAGES) * PAGE
+            assert "Cannot access memory" in ask(monitor, f"x /1x {guard:#x}")
+            assert "Cannot access memory" in ask(monitor, f"x /1x {guard + PAGE - 4:#x}")
+            for page in range(1, 1 + STACK_PAGES):
+                assert "Cannot" not in ask(monitor, f"x /1x {guard + page * PAGE:#x}")
+        assert "Cannot access memory" in ask(monitor, "x /1x 0")
+
+
+def symbol(name):
+    nm = subprocess.run(["aarch64-linux-gnu-nm", ROOT / "build/toklat.elf"], capture_output=True,
+                        text=True, check=True, timeout=RUN_SECONDS)
+    return next(int(line.split()[0], 16) for line in nm.stdout.splitlines()
+                if line.split()[-1] == name)
+
+
+def ask(monitor, command):
+    """One command of QEMU's human monitor, and its answer."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(RUN_SECONDS)
+        connection.connect(str(monitor))
+        read_until(connection.fileno(), b"(qemu) ")
+        connection.sendall(command.encode() + b"\n")
+        return read_until(connection.fileno(), b"\n(qemu) ").decode()
+
+
 def test_entered_at_el1_it_says_so_and_stops():
     environment = {**os.environ, "PORT": str(free_port())}
     command = ["qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a72", "-m", "128M"]
