@@ -22,6 +22,7 @@
 
 #include "guests/httpd/site.h"
 #include "guests/rt/image.h"
+#include "guests/rt/tcp.h"
 #include "guests/rt/time.h"
 #include "lwip/apps/fs.h"
 #include "lwip/apps/httpd.h"
@@ -297,6 +298,7 @@ static err_t front_accept(void *arg, struct tcp_pcb *pcb, err_t err)
         return accepted;
     }
     tcp_ext_arg_set_callbacks(pcb, front.stash_id, &callbacks);
+    tcp_set_first_rto(pcb, RTO_STANDARD_MS);
     front.recv = pcb->recv;
     front.sent = pcb->sent;
     tcp_recv(pcb, front_recv);

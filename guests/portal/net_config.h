@@ -24,9 +24,6 @@
 #define PBUF_POOL_SIZE 1
 #define LWIP_DISABLE_TCP_SANITY_CHECKS 1 /* they assume that frames are received into PBUF_POOL */
 
-#define LWIP_TCP_RTO_TIME                                                                          \
-    500 /* ms: VMs are near, and SESSION_CONNECT_MS allows for few attempts                        \
-         */
 #define TCP_WND (6 * TCP_MSS)
 #define TCP_SND_BUF (8 * TCP_MSS)
 #define TCP_SND_QUEUELEN 32

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guests/rt/tcp.h"
 #include "lwip/sys.h"
 
 #define SESSIONS (PORTAL_SESSIONS + PORTAL_SPARE_SESSIONS)
@@ -274,6 +275,7 @@ void session_connect(struct session *s, const uint8_t ipv4[4])
     tcp_sent(s->server, moved);
     tcp_err(s->server, server_gone);
     tcp_nagle_disable(s->server);
+    tcp_set_first_rto(s->server, SESSION_SYN_MS);
     s->state = CONNECTING;
     session_deadline(s, SESSION_CONNECT_MS);
     if (tcp_connect(s->server, &address, 80, server_connected) != ERR_OK) {
@@ -361,6 +363,7 @@ static err_t accepted(void *arg, struct tcp_pcb *pcb, err_t err)
     tcp_err(pcb, client_gone);
     tcp_poll(pcb, client_poll, 1);
     tcp_nagle_disable(pcb);
+    tcp_set_first_rto(pcb, RTO_STANDARD_MS);
     return ERR_OK;
 }
 

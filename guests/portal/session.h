@@ -22,6 +22,7 @@
 #define SESSION_HEAD_MS 10000   /* from a request's first byte, or the connection's, to its head */
 #define SESSION_KEEP_MS 15000   /* between requests */
 #define SESSION_CONNECT_MS 2000 /* the VM accepts: else 504 */
+#define SESSION_SYN_MS 500      /* between attempts to connect to a VM */
 #define SESSION_ANSWER_MS 10000 /* from the request sent to the response's head: else 504 */
 #define SESSION_STALL_MS 20000  /* without any progress while bodies are relayed */
 #define SESSION_LINGER_MS 2000  /* for the client to close after our half is closed */

@@ -31,7 +31,7 @@
 #define FRAME_BYTES_MAX 1514
 #define VMS_MAX 1048576                     /* on one machine */
 #define RX_KEEP_POSTED (NET_RX_BUFFERS / 2) /* with fewer the frame is copied */
-#define RX_GROWTH NET_RX_BUFFERS            /* added when EL2 ran out */
+#define RX_GROWTH (RING - NET_RX_BUFFERS)   /* added when EL2 ran out: bursts come again */
 #define RING NET_RING_SIZE
 
 _Static_assert(NET_RX_BUFFERS <= RING, "every receive buffer can be posted");

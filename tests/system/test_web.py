@@ -137,3 +137,25 @@ def test_help_key_lists_the_keys(machine):
 def test_no_key_hurts(machine, key):
     machine.send_key(key)
     assert machine.get_json("/vm/3/status.json")["instance"] == 3
+
+
+SILENT = """/dts-v1/;
+/ {
+    compatible = "toklat,deployment-v1";
+    portal { compatible = "toklat,group"; image = "portal.elf"; network = "uplink";
+             peers = <&silent>; start = "boot"; };
+    silent: silent { compatible = "toklat,group"; image = "hello.elf"; network = "internal";
+                     start = "boot"; };
+};
+"""
+
+
+def test_the_portal_tries_more_than_once_to_reach_a_vm():
+    """hello has no network: EL2 drops what comes for it, and counts each attempt."""
+    with Machine(SILENT) as silent:
+        silent.wait_until_serving("/")
+        status, body = silent.get("/vm/1/")
+        assert status == 504 and b"did not accept the connection" in body
+        start = silent.send_key("v")
+        line = silent.wait_for(r"silent/1 .* dropped (\d+)", start=start)
+        assert int(line.group(1)) >= 3

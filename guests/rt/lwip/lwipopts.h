@@ -79,9 +79,6 @@
 #ifndef TCP_QUEUE_OOSEQ
 #define TCP_QUEUE_OOSEQ 0
 #endif
-#ifndef LWIP_TCP_RTO_TIME
-#define LWIP_TCP_RTO_TIME 1000 /* ms, before a round trip was measured (RFC 6298) */
-#endif
 #define TCP_MSL 1000 /* ms: both ends are on one machine or near it */
 #define TCP_FIN_WAIT_TIMEOUT 5000
 #define TCP_SYN_RCVD_TIMEOUT 5000
