@@ -134,23 +134,32 @@ bool frame_is_ram(pa_t pa)
     return i < frame_map.count && use_get((uint32_t)i) >> OWNER_BITS != KIND_HOLE;
 }
 
-static uint64_t count_used(enum frame_kind kind)
+static uint64_t count_of(const struct frame_cache *c, unsigned kind)
 {
-    uint64_t n = 0;
+    return __atomic_load_n(&c->counts[kind], __ATOMIC_RELAXED);
+}
+
+/* What is free is counted as the rest, so that taking a frame moves one counter, not two. */
+static uint64_t count_free(void)
+{
+    uint64_t used = 0;
     for (unsigned cpu = 0; cpu < CPUS_MAX; cpu++) {
-        n += __atomic_load_n(&frame_map.caches[cpu]->counts[kind], __ATOMIC_RELAXED);
+        const struct frame_cache *c = frame_map.caches[cpu];
+        for (unsigned k = FRAME_FREE + 1; k < FRAME_KINDS; k++) {
+            used += count_of(c, k);
+        }
     }
-    return n;
+    return frame_map.total - used;
 }
 
 uint64_t frame_count(enum frame_kind kind)
 {
-    if (kind != FRAME_FREE) {
-        return count_used(kind);
+    if (kind == FRAME_FREE) {
+        return count_free();
     }
-    uint64_t n = frame_map.total;
-    for (unsigned k = FRAME_FREE + 1; k < FRAME_KINDS; k++) {
-        n -= count_used((enum frame_kind)k);
+    uint64_t n = 0;
+    for (unsigned cpu = 0; cpu < CPUS_MAX; cpu++) {
+        n += count_of(frame_map.caches[cpu], kind);
     }
     return n;
 }

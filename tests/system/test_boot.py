@@ -79,7 +79,7 @@ def test_a_page_under_each_stack_is_not_mapped(tmp_path):
     qemu = ["-monitor", f"unix:{monitor},server=on,wait=off"]
     with Machine("dts/hello.dts", vms=1, mem="128M", qemu=qemu) as machine:
         machine.wait_for("hello, I am VM 1")
-        machine.send_key("h")  # answered by EL2, which sleeps again: its translation is what is seen
+        machine.send_key("h")  # EL2 answers and sleeps again: its translation is what is seen
         machine.wait_for("run queues and timeouts")
         first = LOADED_AT + symbol("stacks")
         for stack in range(STACKS):
