@@ -17,7 +17,6 @@ struct context_extra {
     uint8_t v[32][16];
     uint64_t fpcr, fpsr;
     uint64_t sctlr_el1, ttbr0_el1, ttbr1_el1, tcr_el1, mair_el1, amair_el1, contextidr_el1;
-    bool fp_valid; /* the FP registers hold something */
 };
 
 /* arch/arm64/vectors.S knows the offsets of x, pc and pstate. */

@@ -116,8 +116,6 @@ void vm_destroy(struct stub *s)
     }
     if (vm_instance(s) > g->config->count) {
         g->defined--;
-        s->state = VM_ABSENT;
-        s->next_free = g->free;
-        g->free = s;
+        vm_put_absent(g, s);
     }
 }

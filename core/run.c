@@ -82,12 +82,17 @@ uint64_t event_ready(struct vm *vm)
     return vm->page->events_pending & ~vm->page->events_masked & TOKLAT_EVENTS_ALL;
 }
 
+static inline void clear(struct vm *vm, uint64_t taken)
+{
+    if (taken) {
+        vm->page->events_pending &= ~taken;
+    }
+}
+
 uint64_t event_take(struct vm *vm)
 {
     uint64_t ready = event_ready(vm);
-    if (ready) {
-        vm->page->events_pending &= ~ready;
-    }
+    clear(vm, ready);
     return ready;
 }
 
@@ -98,9 +103,7 @@ static inline void event_deliver(struct vm *vm)
     if (vm->wait == WAIT_IDLE) {
         vm->context.x[0] = ready;
         vm->wait = WAIT_NONE;
-        if (ready) {
-            vm->page->events_pending &= ~ready;
-        }
+        clear(vm, ready);
         return;
     }
     vm->wait = WAIT_NONE;

@@ -76,7 +76,7 @@ uint32_t vm_table_size(void)
     return table_size;
 }
 
-static void put_absent(struct group *g, struct stub *s)
+void vm_put_absent(struct group *g, struct stub *s)
 {
     s->state = VM_ABSENT;
     s->next_free = g->free;
@@ -92,7 +92,7 @@ void vm_define(struct group *g, uint32_t number, bool exists)
         s->state = VM_DEFINED;
         g->defined++;
     } else {
-        put_absent(g, s);
+        vm_put_absent(g, s);
     }
 }
 

@@ -95,6 +95,9 @@ uint32_t vm_table_size(void);
  * handed out in the reverse of the order of these calls. Boot CPU. */
 void vm_define(struct group *g, uint32_t number, bool exists);
 
+/* Puts a stub that has no descriptor back into its group's reserve. */
+void vm_put_absent(struct group *g, struct stub *s);
+
 /* A zeroed descriptor for the stub, with room for lazily saved registers if `extra`. */
 enum err vm_allocate(struct stub *s, bool extra) MUST_USE;
 

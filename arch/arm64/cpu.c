@@ -4,7 +4,6 @@
  */
 #include "arch/arm64/cpu.h"
 #include "arch/cpu.h"
-#include "arch/time.h"
 #include "core/base/log.h"
 #include "core/base/string.h"
 
@@ -44,7 +43,6 @@ void cpu_init(unsigned index)
     c->index = index;
     c->vmid_generation = 1;
     c->vmid_next = 1;
-    c->timer = TICKS_NEVER;
     write_sysreg(tpidr_el2, (uint64_t)c);
     trap_configure();
 }

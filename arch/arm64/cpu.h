@@ -22,9 +22,8 @@ struct cpu {
     uint64_t vmid_generation; /* of the identifiers handed out now; from 1 */
     uint32_t vmid_next;
     uint32_t index;
-    uint64_t timer; /* deadline armed, TICKS_NEVER if none */
-    void *local;    /* of the floors above: cpu_local() */
-    bool fp_open;   /* CPTR_EL2.TFP is clear */
+    void *local;  /* of the floors above: cpu_local() */
+    bool fp_open; /* CPTR_EL2.TFP is clear */
 } __attribute__((aligned(64)));
 
 extern char stacks[];

@@ -4,8 +4,8 @@
  */
 #include <libfdt.h>
 
-#include "arch/arm64/cpu.h"
 #include "arch/arm64/gic.h"
+#include "arch/arm64/sysreg.h"
 #include "arch/arm64/timer.h"
 #include "arch/irq.h"
 #include "arch/time.h"
@@ -48,11 +48,6 @@ uint64_t ns_from_ticks(uint64_t ticks)
 
 void timer_arm(uint64_t deadline)
 {
-    struct cpu *cpu = cpu_this();
-    if (deadline == cpu->timer) {
-        return;
-    }
-    cpu->timer = deadline;
     if (deadline == TICKS_NEVER) {
         write_sysreg(cnthp_ctl_el2, 0);
     } else {

@@ -146,7 +146,6 @@ static void fp_open(struct cpu *cpu)
 static void fp_write_back(struct cpu *cpu)
 {
     fp_save(cpu->fp_owner->extra);
-    cpu->fp_owner->extra->fp_valid = true;
     cpu->fp_owner = NULL;
 }
 

@@ -195,7 +195,6 @@ static void fp_write_back(struct host_cpu *cpu)
     memcpy(e->v, cpu->fp.v, sizeof(e->v));
     e->fpcr = cpu->fp.fpcr;
     e->fpsr = cpu->fp.fpsr;
-    e->fp_valid = true;
     cpu->fp_owner = NULL;
 }
 
