@@ -6,23 +6,10 @@ import struct
 
 import pytest
 
+from groups import web_groups
 from machine import Machine, make_deployment
 
-GOOD = """
-    portal {
-        compatible = "toklat,group";
-        image = "portal.elf";
-        network = "uplink";
-        peers = <&web>;
-        start = "boot";
-    };
-    web: web {
-        compatible = "toklat,group";
-        image = "httpd.elf";
-        instances = <3>;
-        network = "internal";
-    };
-"""
+GOOD = web_groups(3)
 
 # Name of the node -> (what it says, and what must be on the line that refuses it, in order).
 WRONG = {

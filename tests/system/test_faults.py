@@ -3,6 +3,7 @@
 
 import pytest
 
+from groups import web_groups
 from machine import Machine
 
 # What the guest in tests/guests/faulty does, by its argument -> what the console says of its end.
@@ -39,21 +40,7 @@ GROUP = """
         start = "boot";
     }};
 """
-WEB = """
-    portal {
-        compatible = "toklat,group";
-        image = "portal.elf";
-        network = "uplink";
-        peers = <&web>;
-        start = "boot";
-    };
-    web: web {
-        compatible = "toklat,group";
-        image = "httpd.elf";
-        instances = <%d>;
-        network = "internal";
-    };
-""" % WEB_VMS
+WEB = web_groups(WEB_VMS)
 
 
 def group(name, image="faulty", args=None):

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from groups import web_groups
 from machine import Machine
 
 GROUP = """
@@ -17,22 +18,8 @@ GROUP = """
         {more}
     }};
 """
-WEB = """
-    portal {
-        compatible = "toklat,group";
-        image = "portal.elf";
-        network = "uplink";
-        peers = <&web>;
-        start = "boot";
-    };
-    web: web {
-        compatible = "toklat,group";
-        image = "httpd.elf";
-        instances = <5>;
-        network = "internal";
-    };
-"""
 WEB_VMS = 5
+WEB = web_groups(WEB_VMS)
 RESETS = 3
 WATCHERS = 300
 VMIDS = 255
