@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The gatekeeper: which VMs are resident (Denali, section 3.3 of the paper: who is not admitted
+ * waits, and costs nothing).
+ *
+ *       out --gate_want--> waiting --admit--> arriving --gate_arrived--> busy <--> idle
+ *        ^                  (FIFO)                                         |        |
+ *        +------------------- gate_left <--- leaving <------- evict -------+--------+
+ *
+ * Admission is first in, first out, while the frames that a VM needs are free above a floor.
+ * Eviction takes the idle first: those that wait for no time, the longest idle ones before others;
+ * then those whose deadline is furthest away. When nobody is idle and the first that waits has
+ * waited for `patience`, the VM that has been busy for the longest goes, so nobody waits for ever.
+ * What arrives and leaves at a time is bounded, so that the machine always does more work than
+ * moving (no thrashing).
+ *
+ * Nothing here knows what a VM or a frame is: it counts. One gate; only the CPU that owns it
+ * touches it. All but gate_run are constant time.
+ */
+#ifndef SCHED_GATEKEEPER_H
+#define SCHED_GATEKEEPER_H
+
+#include "core/base/list.h"
+#include "core/base/types.h"
+
+#define GATE_CLASSES 32 /* of deadlines, by powers of two of ticks; the last: never */
+
+/* A resident VM's part. Zeroed: not under the gatekeeper's eyes (never evicted). */
+struct gate_resident {
+    struct list link;
+    uint64_t deadline; /* physical ticks; TICKS_NEVER */
+    uint32_t frames;   /* that are free when it has left */
+    uint8_t state;     /* enum gate_residence */
+    uint8_t class;
+};
+
+enum gate_residence { GATE_APART, GATE_BUSY, GATE_IDLE, GATE_LEAVING };
+
+/* A VM that is out and wants in. */
+struct gate_waiter {
+    struct list link;
+    uint64_t since;  /* physical ticks */
+    uint32_t frames; /* that it needs */
+    uint8_t state;   /* enum gate_waiting */
+    uint8_t why;     /* enum gate_reason, while it is queued */
+};
+
+enum gate_waiting { GATE_OUT, GATE_QUEUED, GATE_AHEAD, GATE_ARRIVING };
+
+/* Why the first of the queue waits. */
+enum gate_reason {
+    GATE_NO_REASON,
+    GATE_FRAMES,  /* too few are free */
+    GATE_TRANSIT, /* enough is arriving */
+    GATE_ADMIT,   /* whoever admits has no means just now */
+    GATE_ORDER,   /* others came before */
+    GATE_REASONS,
+};
+
+enum gate_answer {
+    GATE_STARTED, /* it goes on; gate_arrived or gate_left will be called, perhaps already was */
+    GATE_LATER,   /* not just now: ask again when gate_poke was called */
+    GATE_NEVER,   /* evict only: not this one; it is not asked for again until it was busy */
+};
+
+struct gate_ops {
+    uint64_t (*free_frames)(void);
+    enum gate_answer (*admit)(struct gate_waiter *w);
+    enum gate_answer (*evict)(struct gate_resident *r);
+};
+
+struct gate_limits {
+    uint64_t floor;         /* free frames that admission leaves to those that live */
+    uint64_t low, high;     /* below `low` free frames eviction begins, and goes on up to `high` */
+    uint64_t transit;       /* frames that may be arriving, and as many that may be leaving */
+    uint32_t arriving;      /* VMs that may be arriving */
+    uint64_t patience;      /* ticks */
+};
+
+struct gate_counters {
+    uint64_t wanted, wanted_ahead, admitted, admitted_ahead, arrived, failed;
+    uint64_t evicted_idle, evicted_timed, evicted_busy, kept; /* kept: its eviction was taken back */
+    uint64_t refused;                                         /* GATE_NEVER */
+    uint64_t held[GATE_REASONS];                              /* gate_run ended for that reason */
+    uint64_t waited_ticks, waited_longest;                    /* from gate_want to admission */
+};
+
+struct gate {
+    const struct gate_ops *ops;
+    struct gate_limits limits;
+    struct list waiting, ahead;
+    struct list busy, idle[GATE_CLASSES];
+    uint32_t idle_classes; /* a bit for each list that is not empty */
+    uint32_t waiting_count, arriving_count, leaving_count, resident_count;
+    uint64_t arriving_frames, leaving_frames;
+    bool evicting; /* `low` was met, `high` not yet */
+    bool due;      /* gate_run has something to look at */
+    bool blocked;  /* somebody answered GATE_LATER */
+    struct gate_counters counters;
+};
+
+void gate_init(struct gate *g, const struct gate_ops *ops, const struct gate_limits *limits);
+
+/* A VM that is out wants in, for which `frames` are needed. Harmless when it is queued already; one
+ * that was to be read ahead joins the queue. */
+void gate_want(struct gate *g, struct gate_waiter *w, uint32_t frames, uint64_t now);
+
+/* The same for one that will want in soon: admitted only while nobody waits and `low` is kept. */
+void gate_want_ahead(struct gate *g, struct gate_waiter *w, uint32_t frames, uint64_t now);
+
+/* It no longer wants in; it is not arriving. */
+void gate_forget(struct gate *g, struct gate_waiter *w);
+
+/* What was admitted is there and becomes `r`, of `frames` frames, busy; NULL: it cannot come. */
+void gate_arrived(struct gate *g, struct gate_waiter *w, struct gate_resident *r, uint32_t frames);
+
+/* A VM that never was out is resident from now on, and busy. */
+void gate_enter(struct gate *g, struct gate_resident *r, uint32_t frames);
+
+/* It ends, or is to be let alone: it is not under the gatekeeper's eyes any more. Not while it
+ * leaves. Harmless when it is not. */
+void gate_remove(struct gate *g, struct gate_resident *r);
+
+/* A resident VM idles until `deadline`, TICKS_NEVER: until an event; or has woken. Neither does
+ * anything for one that is not under the gatekeeper's eyes, or that leaves. */
+void gate_idle(struct gate *g, struct gate_resident *r, uint64_t deadline, uint64_t now);
+void gate_wake(struct gate *g, struct gate_resident *r);
+
+/* What was to leave is out (`r` is gone after the call), or stays after all, busy. */
+void gate_left(struct gate *g, struct gate_resident *r);
+void gate_kept(struct gate *g, struct gate_resident *r);
+
+/* Frames or means have changed: gate_run has something to do again. */
+void gate_poke(struct gate *g);
+
+/* Admits and evicts as far as it can now. Bounded: it starts no more than `limits.arriving`
+ * admissions and 64 evictions; `due` says whether more is to be done. */
+void gate_run(struct gate *g, uint64_t now);
+
+/* When gate_run must be called although nothing changed: the end of somebody's patience; or
+ * TICKS_NEVER. */
+uint64_t gate_deadline(const struct gate *g);
+
+#endif
