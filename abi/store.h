@@ -34,6 +34,7 @@
 #define STORE_SEGMENT_SECTORS_MAX 131072u /* 64 MiB */
 #define STORE_SEGMENTS_MIN 8u
 #define STORE_SEGMENTS_MAX 65536u
+#define STORE_VMS_MAX 1048576u
 #define STORE_TEMPLATES_MAX 32u /* slots after those of the VMs */
 #define STORE_RECORD_SECTORS_MAX 2040u
 
@@ -92,8 +93,9 @@ struct store_checkpoint {
     uint64_t ticks_ns; /* machine time (docs/virtual-architecture.md), continued over boots */
     uint32_t entries;  /* vms + STORE_TEMPLATES_MAX */
     uint32_t entries_crc;
-    uint32_t clean; /* 1: nothing was resident: written at shutdown */
-    uint8_t reserved[428];
+    uint32_t clean;        /* 1: nothing was resident: written at shutdown */
+    uint32_t next_segment; /* where the log goes on when there is no room behind `offset` */
+    uint8_t reserved[424];
 };
 
 enum store_kind {
@@ -114,8 +116,8 @@ struct store_entry {
 #define STORE_BATCH_HEADER_SECTORS (STORE_BATCH_HEADER_BYTES / STORE_SECTOR_BYTES)
 #define STORE_BATCH_ENTRIES 166u
 
-/* Batches follow each other without gaps. A segment's last one is where no more than a header is
- * left, or where the batch that follows by sequence is at the start of `next_segment`. */
+/* Batches follow each other without gaps: the next one is behind this one or, when there was no room
+ * for it, at the start of `next_segment`. */
 struct store_batch {
     uint64_t magic;
     uint32_t version;
@@ -124,7 +126,7 @@ struct store_batch {
     uint64_t sequence;     /* counts batches, over all boots, without gaps */
     uint64_t checkpoint;   /* sequence of the newest checkpoint that was complete */
     uint32_t segment;      /* where it is */
-    uint32_t next_segment; /* where the log goes on when this segment is full */
+    uint32_t next_segment; /* where the log goes on when this segment is full; all ones: not known */
     uint32_t sectors;      /* with the header; a multiple of 8 */
     uint32_t count;        /* of entries */
     uint64_t wall_ns;
