@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-// sources: mm/codec.c arch/host/memory.c
+// sources: mm/codec.c arch/host/memory.c arch/host/cpu.c
 /*
  * Pages as a store keeps them: what is coded comes back, known pages have known sizes, and nothing
  * that was not coded here is believed. Coded bytes lie at the end of their memory, where the
@@ -16,6 +16,7 @@
 #include "arch/host/host.h"
 #include "arch/memory.h"
 #include "mm/codec.h"
+#include "mm/lz4.h"
 
 #define WORDS 512
 #define DELTA_WORDS_MAX 503 /* with the bitmap still shorter than a page */
@@ -95,6 +96,27 @@ static void known_pages_have_known_sizes(void **state)
     page[77] = 1;
     expect(NULL, STORE_DELTA, 72);
     assert_int_equal(out[1], 1ull << 13);
+}
+
+/* Text repeats itself; noise does not. */
+static void text_is_packed(void **state)
+{
+    (void)state;
+    char *text = (char *)page;
+    for (unsigned i = 0; i < PAGE_SIZE; i++) {
+        text[i] = "VM 17: GET /vm/17/status.json HTTP/1.1\r\n"[i % 40];
+    }
+    enum store_coding coding;
+    uint32_t bytes = round_trip(base, &coding);
+    assert_int_equal(coding, STORE_LZ4);
+    assert_in_range(bytes, 64, 128);
+    assert_int_equal(ALIGN_UP(out[0], 8) + 8, bytes);
+    for (uint64_t at = 8 + out[0]; at < bytes; at++) {
+        assert_int_equal(((uint8_t *)out)[at], 0);
+    }
+    memset(page, 0, PAGE_SIZE / 2);
+    memcpy(page + WORDS / 2, base, PAGE_SIZE / 2); /* compresses less than it differs */
+    expect(NULL, STORE_DELTA, 64 + PAGE_SIZE / 2);
 }
 
 /* A word here, a word there, as long as a delta is shorter than the page. */
@@ -191,15 +213,73 @@ static void bitmaps_that_lie(void **state)
     assert_int_equal(decode(out, 72, STORE_DELTA, base), OK);
 }
 
+/* `n` bytes of a block, in a frame that says `length`. */
+static enum err unpack(const void *block, uint32_t n, uint64_t length, uint32_t bytes)
+{
+    memset(out, 0, sizeof(out));
+    out[0] = length;
+    memcpy(out + 1, block, n);
+    return decode(out, bytes, STORE_LZ4, base);
+}
+
+static void lz4_lengths_that_lie(void **state)
+{
+    (void)state;
+    memset(page, 'a', PAGE_SIZE);
+    enum store_coding coding;
+    uint32_t bytes = codec_encode(page, base, out, &coding);
+    assert_int_equal(coding, STORE_LZ4);
+    uint32_t n = (uint32_t)out[0];
+    uint8_t block[PAGE_SIZE];
+    memcpy(block, out + 1, n);
+    assert_int_equal(unpack(block, n, n, bytes), OK);
+    for (uint64_t lie = 0; lie < 2 * PAGE_SIZE; lie++) {
+        if (lie != n) {
+            assert_int_equal(unpack(block, n, lie, bytes), ERR_INVALID);
+        }
+    }
+    static const uint64_t far[] = {1ull << 31, 1ull << 32, 1ull << 63, -1ull, -8ull, -16ull};
+    for (unsigned i = 0; i < ARRAY_SIZE(far); i++) {
+        assert_int_equal(unpack(block, n, far[i], bytes), ERR_INVALID);
+        assert_int_equal(unpack(block, n, far[i] + n, bytes), ERR_INVALID);
+    }
+    for (uint32_t other = 8; other <= PAGE_SIZE; other += 8) {
+        if (other != bytes) {
+            assert_int_equal(unpack(block, n, n, other), ERR_INVALID);
+        }
+    }
+    assert_int_equal(unpack(block, 0, 0, 8), ERR_INVALID);
+}
+
+/* Blocks that are sound, but not of one page; and one that reaches back before the page. */
+static void lz4_of_another_size(void **state)
+{
+    (void)state;
+    static uint8_t source[PAGE_SIZE + 64], block[PAGE_SIZE];
+    for (int size = PAGE_SIZE - 64; size <= (int)PAGE_SIZE + 64; size++) {
+        LZ4_stream_t work;
+        int n =
+            LZ4_compress_fast_extState(&work, (char *)source, (char *)block, size, PAGE_SIZE, 1);
+        uint32_t bytes = 8 + (uint32_t)ALIGN_UP((unsigned)n, 8u);
+        enum err e = unpack(block, (uint32_t)n, (unsigned)n, bytes);
+        assert_int_equal(e, size == (int)PAGE_SIZE ? OK : ERR_INVALID);
+    }
+    static const uint8_t before[] = {0x10, 'a', 2, 0, 0x50, 'b', 'c', 'd', 'e', 'f'};
+    assert_int_equal(unpack(before, sizeof(before), sizeof(before), 24), ERR_INVALID);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(known_pages_have_known_sizes, fresh),
+        cmocka_unit_test_setup(text_is_packed, fresh),
         cmocka_unit_test_setup(every_number_of_words, fresh),
         cmocka_unit_test_setup(random_pages, fresh),
         cmocka_unit_test_setup(every_other_length_is_refused, fresh),
         cmocka_unit_test_setup(lengths_and_codings_that_do_not_exist, fresh),
         cmocka_unit_test_setup(bitmaps_that_lie, fresh),
+        cmocka_unit_test_setup(lz4_lengths_that_lie, fresh),
+        cmocka_unit_test_setup(lz4_of_another_size, fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
