@@ -75,7 +75,8 @@ build/el2/libfdt/%.o: build/libfdt/.headers build/el2/flags
 	@mkdir -p $(@D)
 	$(call say,CC,libfdt/$*.c) $(CC) $(EL2_CFLAGS) -w $(EL2_INCLUDE) -c -o $@ $(LIBFDT_DIR)/$*.c
 
-# LZ4, as mm/lz4.h has it. EL2 calls it with the MMU on, so it may load words where they lie.
+# LZ4, as mm/lz4.h has it. EL2 calls it with the MMU on, so it may load words where they lie; joined
+# with its callers by -flto it would not.
 LZ4_SOURCE := lz4=1.9.4*
 LZ4_DIR := build/src/lz4/lib
 
@@ -90,7 +91,7 @@ build/lz4/.headers: tools/fetch-source build/lz4/source
 
 build/el2/lz4.o: build/lz4/.headers mm/lz4.h build/el2/flags
 	@mkdir -p $(@D)
-	$(call say,CC,lz4.c) $(CC) $(EL2_CFLAGS) -mno-strict-align -w $(EL2_INCLUDE) -include mm/lz4.h \
-		-c -o $@ $(LZ4_DIR)/lz4.c
+	$(call say,CC,lz4.c) $(CC) $(EL2_CFLAGS) -mno-strict-align -fno-lto -w $(EL2_INCLUDE) \
+		-include mm/lz4.h -c -o $@ $(LZ4_DIR)/lz4.c
 
 -include $(EL2_OBJ:.o=.d)

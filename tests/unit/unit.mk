@@ -5,7 +5,8 @@
 #
 #   // sources: mm/frame.c arch/host/memory.c
 #
-# libfdt and LZ4 are always at hand. Sources are compiled as those of EL2 are, with the same warnings.
+# libfdt and LZ4 are always at hand. Sources are compiled as those of EL2 are, with the same
+# warnings.
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,build/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 FUZZ_TESTS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
@@ -78,11 +79,12 @@ build/fuzz/libfdt/%.o: build/libfdt/.headers build/fuzz/flags
 
 build/unit/lz4/lz4.o: build/lz4/.headers mm/lz4.h build/unit/flags
 	@mkdir -p $(@D)
-	$(Q)$(HOST_CC) $(HOST_CFLAGS) $(HOST_INCLUDE) -w -include mm/lz4.h -c -o $@ $(LZ4_DIR)/lz4.c
+	$(Q)$(HOST_CC) $(HOST_CFLAGS) $(HOST_INCLUDE) -w -include mm/lz4.h -c -o $@ \
+		$(LZ4_DIR)/lz4.c
 
 build/fuzz/lz4/lz4.o: build/lz4/.headers mm/lz4.h build/fuzz/flags
 	@mkdir -p $(@D)
-	$(Q)$(FUZZ_CC) -fsanitize=fuzzer-no-link $(HOST_CFLAGS) $(HOST_INCLUDE) -w -include mm/lz4.h \
-		-c -o $@ $(LZ4_DIR)/lz4.c
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer-no-link $(HOST_CFLAGS) $(HOST_INCLUDE) -w \
+		-include mm/lz4.h -c -o $@ $(LZ4_DIR)/lz4.c
 
 -include $(shell find build/unit build/fuzz -name '*.d' 2>/dev/null)
