@@ -41,7 +41,7 @@ uint32_t store_segment_of(uint64_t sector)
 {
     uint64_t segment = (sector - store.super.first_segment) / store.super.segment_sectors;
     return sector >= store.super.first_segment && segment < store.segments ? (uint32_t)segment
-                                                                            : NO_SEGMENT;
+                                                                           : NO_SEGMENT;
 }
 
 void store_account(const struct store_place *from, const struct store_place *to)
@@ -150,8 +150,7 @@ bool store_is_pending(uint32_t slot)
     struct batch *batches[] = {store.open, store.flying};
     for (unsigned b = 0; b < ARRAY_SIZE(batches); b++) {
         for (uint32_t i = 0; batches[b] && i < batches[b]->header->count; i++) {
-            if (batches[b]->header->entries[i].slot == slot &&
-                batches[b]->from[i] != ENTRY_VOID) {
+            if (batches[b]->header->entries[i].slot == slot && batches[b]->from[i] != ENTRY_VOID) {
                 return true;
             }
         }

@@ -60,8 +60,7 @@ static bool may_clean(uint32_t segment)
 {
     const struct segment *s = &store.segment_table[segment];
     return s->live > 0 && s->era < store.durable_era && segment != store.segment &&
-           segment != store.next_segment &&
-           s->live <= store.super.segment_sectors / 8 * 7;
+           segment != store.next_segment && s->live <= store.super.segment_sectors / 8 * 7;
 }
 
 static bool is_victim(uint32_t segment)

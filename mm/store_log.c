@@ -101,8 +101,8 @@ void store_append(uint32_t slot, enum store_kind kind, const struct store_place 
     struct batch *b = store.open;
     uint32_t i = b->header->count++;
     struct store_entry *e = &b->header->entries[i];
-    *e = (struct store_entry){.slot = slot, .kind = (uint8_t)kind, .place = *p,
-                              .deadline_ns = deadline_ns};
+    *e = (struct store_entry){
+        .slot = slot, .kind = (uint8_t)kind, .place = *p, .deadline_ns = deadline_ns};
     b->from[i] = from;
     if (kind != STORE_KIND_MARK) {
         e->place.sector = b->sectors; /* from the batch's start, until it has its place */
@@ -280,7 +280,8 @@ void log_work(void)
 {
     struct batch *b = store.open;
     struct batch *other = b == &store.batches[0] ? &store.batches[1] : &store.batches[0];
-    if (store.flying || store.read_only || store.healing || !store_drain_marks() || b->header->count == 0) {
+    if (store.flying || store.read_only || store.healing || !store_drain_marks() ||
+        b->header->count == 0) {
         return;
     }
     if (store.next_segment == NO_SEGMENT) {

@@ -46,7 +46,7 @@ struct store {
     struct block_device *device; /* NULL: there is no store */
     const struct store_ops *ops;
     struct store_super super;
-    uint32_t slots; /* vms and templates of the store */
+    uint32_t slots;    /* vms and templates of the store */
     uint32_t segments; /* that the device really has */
     struct segment *segment_table;
     uint32_t vms;      /* of the deployment */
@@ -60,10 +60,10 @@ struct store {
     uint64_t sequence; /* of the open batch */
     uint32_t segment, offset, next_segment;
     uint32_t promised; /* the next segment that the log itself names, or NO_SEGMENT */
-    uint32_t search; /* where the next free segment is looked for */
+    uint32_t search;   /* where the next free segment is looked for */
     uint32_t free_segments;
     uint64_t live_sectors;
-    unsigned tries;  /* of the batch in flight */
+    unsigned tries; /* of the batch in flight */
     bool flushing;
     struct store_io write;
     struct mark marks[MARKS_MAX];

@@ -31,8 +31,8 @@ static pa_t scratch;
 
 static bool place_fits(const struct store_place *p)
 {
-    uint64_t end = store.super.first_segment +
-                   (uint64_t)store.super.segments * store.super.segment_sectors;
+    uint64_t end =
+        store.super.first_segment + (uint64_t)store.super.segments * store.super.segment_sectors;
     uint64_t in_segment = (p->sector - store.super.first_segment) % store.super.segment_sectors;
     return p->sector < STORE_MARKERS ||
            (p->sector >= store.super.first_segment && p->sector < end && p->sectors > 0 &&

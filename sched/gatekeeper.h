@@ -70,19 +70,20 @@ struct gate_ops {
 };
 
 struct gate_limits {
-    uint64_t floor;         /* free frames that admission leaves to those that live */
-    uint64_t low, high;     /* below `low` free frames eviction begins, and goes on up to `high` */
-    uint64_t transit;       /* frames that may be arriving, and as many that may be leaving */
-    uint32_t arriving;      /* VMs that may be arriving */
-    uint64_t patience;      /* ticks */
+    uint64_t floor;     /* free frames that admission leaves to those that live */
+    uint64_t low, high; /* below `low` free frames eviction begins, and goes on up to `high` */
+    uint64_t transit;   /* frames that may be arriving, and as many that may be leaving */
+    uint32_t arriving;  /* VMs that may be arriving */
+    uint64_t patience;  /* ticks */
 };
 
 struct gate_counters {
     uint64_t wanted, wanted_ahead, admitted, admitted_ahead, arrived, failed;
-    uint64_t evicted_idle, evicted_timed, evicted_busy, kept; /* kept: its eviction was taken back */
-    uint64_t refused;                                         /* GATE_NEVER */
-    uint64_t held[GATE_REASONS];                              /* gate_run ended for that reason */
-    uint64_t waited_ticks, waited_longest;                    /* from gate_want to admission */
+    uint64_t evicted_idle, evicted_timed, evicted_busy,
+        kept;                              /* kept: its eviction was taken back */
+    uint64_t refused;                      /* GATE_NEVER */
+    uint64_t held[GATE_REASONS];           /* gate_run ended for that reason */
+    uint64_t waited_ticks, waited_longest; /* from gate_want to admission */
 };
 
 struct gate {
