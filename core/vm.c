@@ -9,7 +9,9 @@
 #include "core/base/log.h"
 #include "core/base/string.h"
 #include "core/identity.h"
+#include "core/residence.h"
 #include "core/run.h"
+#include "core/transit.h"
 #include "mm/slab.h"
 
 #define CHUNK_SHIFT 15
@@ -145,19 +147,26 @@ enum err vm_allocate(struct stub *s, bool extra)
     return OK;
 }
 
-void vm_free(struct vm *vm)
+void vm_discard(struct vm *vm)
 {
-    struct run *r = run_this();
-    wheel_cancel(&r->wheel, &vm->stub->timeout);
+    transit_abandon(vm);
+    gate_remove(&gatekeeper, &vm->gate);
     context_retire(&vm->context, false);
     space_destroy(&vm->space);
     list_remove(&vm->ending);
     vm->stub->vm = NULL;
-    vm->stub->events = 0;
     if (vm->context.extra) {
         slab_free(&extras, vm->context.extra);
     }
     slab_free(&descriptors, vm);
+}
+
+void vm_free(struct vm *vm)
+{
+    struct stub *s = vm->stub;
+    wheel_cancel(&run_this()->wheel, &s->timeout);
+    vm_discard(vm);
+    s->events = 0;
 }
 
 uint32_t vm_descriptor_bytes(const struct vm *vm)
@@ -225,6 +234,7 @@ enum err vm_start(struct stub *s)
     g->defined--;
     g->live++;
     g->started++;
+    residence_enter(vm);
     mux_wake(&run_this()->mux, &vm->sched);
     return OK;
 }
