@@ -145,7 +145,10 @@ static enum err try_slot(const void *fdt, int node, enum err (*probe)(uintptr_t 
     if (e == OK) {
         e = probe(base, irq);
     }
-    return e == OK ? irq_register(irq, handler) : e;
+    if (e == OK) {
+        e = irq_register(irq, handler);
+    }
+    return e;
 }
 
 /* The first slot whose device works with the driver. A slot says of what kind its device is: no

@@ -39,8 +39,8 @@ struct block_device {
     enum err (*submit)(struct block_device *d, struct block_request *r);
     /* Tells the device of all that was queued: one notification for many. */
     void (*kick)(struct block_device *d);
-    /* Takes what is finished, and calls `done` for each; returns how many. `done` may submit. A flush
-     * of a device without a cache is finished at once: no interrupt announces it. */
+    /* Takes what is finished, and calls `done` for each; returns how many. `done` may submit. A
+     * flush of a device without a cache is finished at once: no interrupt announces it. */
     unsigned (*poll)(struct block_device *d);
     const char *name;
     uint64_t sectors;

@@ -5,7 +5,7 @@
  * head.
  *
  * Memory is coherent with the device, as for dev/drivers/virtio_net.c. Context: one CPU at a time,
- * the one that owns the store. A request's `done` may submit.
+ * the one that owns the store. A request's `done` may submit, but not poll.
  *
  * Invariant: a request in flight is noted in its slot, and is done once: when the device says so,
  * or when the device is given up. That happens as soon as it says that it finished what it does not
@@ -24,7 +24,6 @@
 #define QUEUE 0
 #define QUEUE_SIZE_MAX 256
 #define PIECES_MAX 126u
-#define INSTANT_MAX 8u /* a power of two */
 #define LOGICAL_BLOCK_MAX 4096u
 
 #define VIRTIO_BLK_F_SIZE_MAX (1ull << 1)
@@ -50,18 +49,17 @@
 #define STATUS_UNSUPP 2
 #define STATUS_UNWRITTEN 0xFF
 
-struct header {
+struct slot {
     uint32_t type;
     uint32_t reserved;
     uint64_t sector;
-};
-
-struct slot {
-    struct header header;
     volatile uint8_t status;
     uint16_t descriptors;          /* of the chain */
     struct block_request *request; /* NULL: none of this head is in flight */
 };
+
+#define HEADER_BYTES offsetof(struct slot, status)
+_Static_assert(HEADER_BYTES == 16, "virtio 1.2, 5.2.6");
 
 /* One block of frames: descriptors, rings, slots. */
 #define MEMORY_ORDER 2
@@ -78,15 +76,13 @@ struct virtio_blk {
     struct block_device device;
     uintptr_t base;
     struct virtq virtq;
-    pa_t memory; /* 0: not allocated */
+    pa_t memory;
     struct slot *slots;
     uint32_t segment_bytes; /* most that one descriptor may have */
     bool flushes;           /* it has a cache, and empties it on request */
     bool unkicked;          /* requests were queued that the device was not told of */
     bool given_up;
-    /* Flushes of a device without a cache, until the next poll: a ring, counted up. */
-    struct block_request *instant[INSTANT_MAX];
-    unsigned instant_in, instant_out;
+    struct block_request *instant; /* a flush that needs no request, until the next poll */
 };
 
 static struct virtio_blk devices[DEVICES_MAX];
@@ -99,33 +95,31 @@ static struct virtio_blk *of(struct block_device *b)
 
 /* --- requests ----------------------------------------------------------------------------- */
 
-/* What a read or a write comes to. */
-struct extent {
-    uint64_t sectors;
-    uint64_t segments;
-};
-
-static enum err measure(const struct virtio_blk *d, const struct block_request *r,
-                        struct extent *out)
+/* Checks a request; says how many sectors and descriptors of data it comes to. */
+static enum err check(const struct virtio_blk *d, const struct block_request *r, uint64_t *sectors,
+                      uint64_t *segments)
 {
     const struct block_device *b = &d->device;
-    *out = (struct extent){0};
-    if (r->piece_count > b->pieces_max) {
-        return ERR_RANGE;
+    *sectors = *segments = 0;
+    if (d->given_up || r->op == BLOCK_FLUSH) {
+        return d->given_up ? ERR_IO : OK;
     }
-    for (unsigned i = 0; i < r->piece_count; i++) {
+    if (r->op == BLOCK_WRITE && b->read_only) {
+        return ERR_DENIED;
+    }
+    for (unsigned i = 0; i < r->piece_count && i <= b->pieces_max; i++) {
         uint32_t bytes = r->pieces[i].bytes;
         if (bytes == 0 || bytes % BLOCK_SECTOR_BYTES != 0) {
             return ERR_INVALID;
         }
-        out->sectors += bytes / BLOCK_SECTOR_BYTES;
-        out->segments += (bytes - 1) / d->segment_bytes + 1;
+        *sectors += bytes / BLOCK_SECTOR_BYTES;
+        *segments += (bytes - 1) / d->segment_bytes + 1;
     }
-    if (r->piece_count == 0) {
+    if (*segments == 0) {
         return ERR_INVALID;
     }
-    bool inside = r->sector <= b->sectors && out->sectors <= b->sectors - r->sector;
-    return inside && out->segments <= b->pieces_max ? OK : ERR_RANGE;
+    bool inside = r->sector <= b->sectors && *sectors <= b->sectors - r->sector;
+    return inside && *segments <= b->pieces_max ? OK : ERR_RANGE;
 }
 
 static void push_piece(struct virtio_blk *d, struct block_piece p, uint16_t flags)
@@ -137,18 +131,22 @@ static void push_piece(struct virtio_blk *d, struct block_piece p, uint16_t flag
 }
 
 /* Queues a request that was checked, and for which there are descriptors. */
-static void queue(struct virtio_blk *d, struct block_request *r, struct header header)
+static void queue(struct virtio_blk *d, struct block_request *r)
 {
+    static const uint32_t types[] = {
+        [BLOCK_READ] = TYPE_IN, [BLOCK_WRITE] = TYPE_OUT, [BLOCK_FLUSH] = TYPE_FLUSH};
     struct virtq *q = &d->virtq;
     uint16_t head = q->free_head, before = q->free_count;
     struct slot *s = &d->slots[head];
     uint64_t pa = d->memory.v + SLOTS_OFFSET + head * sizeof(*s);
+    bool flush = r->op == BLOCK_FLUSH;
     uint16_t flags = VIRTQ_DESC_F_NEXT | (r->op == BLOCK_READ ? VIRTQ_DESC_F_WRITE : 0);
-    s->header = header;
+    s->type = types[r->op];
+    s->sector = flush ? 0 : r->sector;
     s->status = STATUS_UNWRITTEN;
     s->request = r;
-    virtq_push(q, pa, sizeof(header), VIRTQ_DESC_F_NEXT);
-    for (unsigned i = 0; r->op != BLOCK_FLUSH && i < r->piece_count; i++) {
+    virtq_push(q, pa, HEADER_BYTES, VIRTQ_DESC_F_NEXT);
+    for (unsigned i = 0; !flush && i < r->piece_count; i++) {
         push_piece(d, r->pieces[i], flags);
     }
     virtq_push(q, pa + offsetof(struct slot, status), 1, VIRTQ_DESC_F_WRITE);
@@ -157,51 +155,29 @@ static void queue(struct virtio_blk *d, struct block_request *r, struct header h
     d->unkicked = true;
 }
 
-static enum err submit_data(struct virtio_blk *d, struct block_request *r)
-{
-    struct block_device *b = &d->device;
-    bool write = r->op == BLOCK_WRITE;
-    struct extent x;
-    enum err e = write && b->read_only ? ERR_DENIED : measure(d, r, &x);
-    if (e != OK) {
-        return e;
-    }
-    if (x.segments + 2 > d->virtq.free_count) {
-        return ERR_BUSY;
-    }
-    queue(d, r, (struct header){.type = write ? TYPE_OUT : TYPE_IN, .sector = r->sector});
-    *(write ? &b->writes : &b->reads) += 1;
-    *(write ? &b->written_sectors : &b->read_sectors) += x.sectors;
-    return OK;
-}
-
-static enum err submit_flush(struct virtio_blk *d, struct block_request *r)
-{
-    unsigned waiting = d->instant_in - d->instant_out;
-    if (d->flushes ? d->virtq.free_count < 2 : waiting == INSTANT_MAX) {
-        return ERR_BUSY;
-    }
-    if (d->flushes) {
-        queue(d, r, (struct header){.type = TYPE_FLUSH});
-    } else {
-        d->instant[d->instant_in++ % INSTANT_MAX] = r;
-    }
-    d->device.flushes++;
-    return OK;
-}
-
 static enum err submit(struct block_device *b, struct block_request *r)
 {
     struct virtio_blk *d = of(b);
-    if (d->given_up) {
-        return ERR_IO;
+    bool write = r->op == BLOCK_WRITE, flush = r->op == BLOCK_FLUSH;
+    bool instant = flush && !d->flushes;
+    uint64_t sectors, segments;
+    enum err e = check(d, r, &sectors, &segments);
+    if (e != OK) {
+        return e;
     }
-    enum err e = r->op == BLOCK_FLUSH ? submit_flush(d, r) : submit_data(d, r);
-    if (e == OK) {
-        b->in_flight++;
-        b->in_flight_most = MAX(b->in_flight_most, b->in_flight);
+    if (instant ? d->instant != NULL : segments + 2 > d->virtq.free_count) {
+        return ERR_BUSY;
     }
-    return e;
+    if (instant) {
+        d->instant = r;
+    } else {
+        queue(d, r);
+    }
+    *(flush ? &b->flushes : write ? &b->writes : &b->reads) += 1;
+    *(write ? &b->written_sectors : &b->read_sectors) += sectors;
+    b->in_flight++;
+    b->in_flight_most = MAX(b->in_flight_most, b->in_flight);
+    return OK;
 }
 
 static void kick(struct block_device *b)
@@ -269,16 +245,19 @@ static unsigned give_up(struct virtio_blk *d)
 static unsigned poll(struct block_device *b)
 {
     struct virtio_blk *d = of(b);
+    struct block_request *instant = d->instant;
     unsigned taken = 0;
-    for (unsigned n = d->instant_in - d->instant_out; n > 0; n--, taken++) {
-        finish(d, d->instant[d->instant_out++ % INSTANT_MAX], OK);
+    if (instant) {
+        d->instant = NULL;
+        finish(d, instant, OK);
+        taken++;
     }
-    /* What is used from here on raises an interrupt of its own. */
-    uint16_t used = (uint16_t)(d->virtq.used->idx - d->virtq.last_used);
     if (d->given_up) {
         return taken;
     }
-    bool sane = used <= b->in_flight - (d->instant_in - d->instant_out);
+    /* What is used from here on raises an interrupt of its own. */
+    uint16_t used = (uint16_t)(d->virtq.used->idx - d->virtq.last_used);
+    bool sane = true;
     for (; sane && used > 0; used--) {
         sane = take_one(d);
         taken += sane;
