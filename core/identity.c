@@ -8,12 +8,26 @@
 #include "core/base/random.h"
 #include "core/base/string.h"
 
+/* Generations of one boot; those of the next one with the same store begin behind them. */
+#define GENERATION_BOOT_SHIFT 40
+
 static uint64_t wall_base_ns;
 static uint64_t generations; /* handed out; never 0 to a guest */
 
 void identity_set_wall_base(uint64_t ns)
 {
     wall_base_ns = ns;
+}
+
+void identity_continue(uint64_t boots, uint64_t machine_ns)
+{
+    generations = boots << GENERATION_BOOT_SHIFT;
+    wall_base_ns -= wall_base_ns ? machine_ns : 0;
+}
+
+uint64_t identity_wall_ns(uint64_t ticks)
+{
+    return wall_base_ns ? wall_base_ns + ns_from_ticks(ticks) : 0;
 }
 
 static void put_ipv4(uint8_t out[4], uint32_t address)
@@ -41,7 +55,7 @@ static void put_fresh(struct toklat_system_page *p, uint32_t number)
     random_stream(p->generation, number, p->seed, sizeof(p->seed));
 }
 
-static enum err own_page(struct vm *vm)
+enum err identity_own_page(struct vm *vm)
 {
     void *page;
     enum err e = space_resolve(&vm->space, IPA(TOKLAT_SYSTEM_PAGE), ACCESS_WRITE, &page);
@@ -53,7 +67,7 @@ static enum err own_page(struct vm *vm)
 
 enum err identity_first(struct vm *vm)
 {
-    enum err e = own_page(vm);
+    enum err e = identity_own_page(vm);
     if (e != OK) {
         return e;
     }
@@ -74,7 +88,7 @@ enum err identity_first(struct vm *vm)
 
 enum err identity_clone(struct vm *vm)
 {
-    enum err e = own_page(vm);
+    enum err e = identity_own_page(vm);
     if (e != OK) {
         return e;
     }
@@ -83,6 +97,7 @@ enum err identity_clone(struct vm *vm)
     const struct switch_config *net = switch_get_config();
     p->vm_number = number;
     p->instance = vm_instance(vm->stub);
+    p->wall_base_ns = wall_base_ns;
     put_fresh(p, number);
     if (vm_group(vm)->config->reach != NIC_NONE) {
         switch_mac(number, p->mac);
@@ -93,4 +108,18 @@ enum err identity_clone(struct vm *vm)
     }
     vm_show_account(vm);
     return OK;
+}
+
+enum err identity_return(struct vm *vm, bool fresh)
+{
+    enum err e = identity_own_page(vm);
+    if (e == OK && fresh) {
+        vm->page->wall_base_ns = wall_base_ns;
+        put_fresh(vm->page, vm->stub->number);
+        vm->stub->events |= TOKLAT_EVENT_RESUMED;
+    }
+    if (e == OK) {
+        vm_show_account(vm);
+    }
+    return e;
 }

@@ -45,6 +45,11 @@ static uint32_t head_crc(const struct store_record *r)
     return checksum(crc, (const uint8_t *)r + after, r->head_bytes - after);
 }
 
+void record_seal(struct store_record *r)
+{
+    r->crc = head_crc(r);
+}
+
 bool record_head_is_sound(const struct store_record *r, size_t bytes, const uint8_t uuid[16])
 {
     return bytes >= sizeof(*r) && r->magic == STORE_RECORD_MAGIC && r->version == STORE_VERSION &&
@@ -199,7 +204,7 @@ static void finish(struct writer *w, uint32_t hot_pages, const uint8_t *hot_end)
     r->hot_pages = (uint16_t)hot_pages;
     r->hot_bytes = (uint32_t)(hot_end - start);
     r->sectors = (uint32_t)(whole / STORE_SECTOR_BYTES);
-    r->crc = head_crc(r);
+    record_seal(r);
 }
 
 enum err record_write(const struct space *s, const struct space *template, uint32_t first_page,

@@ -36,6 +36,9 @@ struct store_extra *record_extra(struct store_record *r);
 enum err record_write(const struct space *s, const struct space *template, uint32_t first_page,
                       struct store_record *r, size_t room) MUST_USE;
 
+/* Computes the checksum of a head that was changed. */
+void record_seal(struct store_record *r);
+
 /* Makes `s`, a clone of `template`, what the record says, of which `bytes` bytes are at hand: hot
  * pages are there afterwards, not yet touched; the others are in the store (PTE_SW_STORED).
  * `only_first`: only the first page is there. The head is sound. ERR_INVALID: the record makes no
