@@ -17,7 +17,8 @@
  *
  *       (n + 1) * (patience + the time that one takes to arrive and its victims take to leave)
  *
- * while evictions come to an end, those that live do not grow and none enters past the queue.
+ * while evictions are not refused and come to an end, those that live do not grow, and none enters
+ * past the queue.
  * A VM that needs more than can be free does not stop the queue: it is admitted, below the floor,
  * when nobody else is resident or arriving.
  *
