@@ -11,13 +11,14 @@
  * Eviction takes the idle first: those that wait for no time, the longest idle ones before others;
  * then those whose deadline is furthest away, up to a factor of two in what remains. When nobody is
  * idle and the first of the queue lacks frames, the VM that has been busy for the longest goes,
- * once `patience` has passed since the first became first and since the last arrival. So whoever
- * has arrived and does not idle may work for `patience`, and a waiter with n before it is admitted
- * within
+ * once `patience` has passed since the queue was empty, since its first was admitted and since the
+ * last arrival. So whoever has arrived and does not idle may work for `patience`, and a waiter with
+ * n before it is admitted within
  *
  *       (n + 1) * (patience + the time that one takes to arrive and its victims take to leave)
  *
- * while evictions come to an end, those that live do not grow and none enters past the queue.
+ * while evictions are not refused and come to an end, those that live do not grow, and none enters
+ * past the queue.
  * A VM that needs more than can be free does not stop the queue: it is admitted, below the floor,
  * when nobody else is resident or arriving.
  *
@@ -116,7 +117,7 @@ struct gate {
     uint32_t waiting_count, arriving_count, leaving_count;
     uint32_t resident_count; /* with those that leave */
     uint64_t arriving_frames, leaving_frames;
-    uint64_t patience_from; /* when the first of `waiting` became that, or the last VM arrived */
+    uint64_t patience_from; /* `waiting` was empty, or moved, or somebody arrived */
     uint64_t deadline;
     bool evicting;    /* `low` was met, `high` not yet */
     bool due;         /* gate_run has something to look at */

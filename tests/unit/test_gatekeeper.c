@@ -187,6 +187,17 @@ static void transit_in_frames(void **state)
     assert_int_equal(gate.arriving_frames, 150);
 }
 
+static void one_at_least_may_arrive(void **state)
+{
+    (void)state;
+    struct gate_limits none = limits;
+    none.arriving = 0;
+    gate_init(&gate, &ops, &none);
+    want(0, 10);
+    run_while_due();
+    ASSERT_LIST(admitted, 0);
+}
+
 static void admission_later(void **state)
 {
     (void)state;
@@ -277,21 +288,36 @@ static void idle_ones_leave_first(void **state)
     idle(4, now + 9000);
     idle(5, TICKS_NEVER);
     idle(6, now);
+    idle(7, now + 2000);
     gate_wake(&gate, &vms[5].r);
     idle(0, TICKS_NEVER);
     idle(5, TICKS_NEVER);
     gate.limits.transit = 1000;
-    want(10, 650);
+    want(10, 750);
     run();
-    ASSERT_LIST(evicted, 1, 0, 5, 4, 3, 6);
+    ASSERT_LIST(evicted, 1, 0, 5, 4, 7, 3, 6);
     assert_int_equal(gate.counters.evicted_idle, 3);
-    assert_int_equal(gate.counters.evicted_timed, 3);
-    assert_int_equal(gate.leaving_frames, 600);
+    assert_int_equal(gate.counters.evicted_timed, 4);
+    assert_int_equal(gate.leaving_frames, 700);
     assert_int_equal(gate.resident_count, 8);
     leave(4);
     assert_int_equal(gate.resident_count, 7);
-    assert_int_equal(gate.leaving_count, 5);
+    assert_int_equal(gate.leaving_count, 6);
     assert_int_equal(vms[4].r.state, GATE_APART);
+}
+
+static void promised_frames_are_made_free(void **state)
+{
+    (void)state;
+    enter(0, 8, 100);
+    idle(1, TICKS_NEVER);
+    idle(2, TICKS_NEVER);
+    gate.limits.low = gate.limits.high = 0;
+    want(10, 60);
+    want(11, 60); /* 200 are free, of which 60 are promised and 100 are to be left */
+    run();
+    ASSERT_LIST(admitted, 10);
+    ASSERT_LIST(evicted, 1);
 }
 
 static void time_brings_deadlines_nearer(void **state)
@@ -394,6 +420,33 @@ static void patience_only_for_the_queue(void **state)
     assert_true(gate.due); /* somebody was looked for */
     run();
     ASSERT_LIST(evicted, 4);
+    idle(5, now + 1);
+    assert_false(gate.due); /* somebody was found */
+}
+
+/* Calls `f`, after which gate_run has something to look at. */
+#define ASSERT_MAKES_DUE(f)                                                                        \
+    do {                                                                                           \
+        run_while_due();                                                                           \
+        f;                                                                                         \
+        assert_true(gate.due);                                                                     \
+    } while (0)
+
+static void changes_make_due(void **state)
+{
+    (void)state;
+    assert_false(gate.due);
+    ASSERT_MAKES_DUE(enter(0, 9, 90));
+    ASSERT_MAKES_DUE(want(10, 300));
+    ASSERT_MAKES_DUE(gate_want_ahead(&gate, &vms[11].w, 10, now));
+    ASSERT_MAKES_DUE(gate_forget(&gate, &vms[10].w));
+    assert_int_equal(vms[11].w.state, GATE_AHEAD);
+    ASSERT_MAKES_DUE(arrive(11));
+    ASSERT_MAKES_DUE(gate_remove(&gate, &vms[11].r));
+    ASSERT_MAKES_DUE(gate_poke(&gate));
+    idle(0, TICKS_NEVER);
+    ASSERT_MAKES_DUE(want(10, 300));
+    ASSERT_MAKES_DUE(leave(0));
 }
 
 static void eviction_never(void **state)
@@ -577,16 +630,19 @@ int main(void)
         TEST(first_in_first_out),
         TEST(floor_is_left),
         TEST(transit_in_frames),
+        TEST(one_at_least_may_arrive),
         TEST(admission_later),
         TEST(failure_to_arrive),
         TEST(forgotten),
         TEST(ahead_of_need),
         TEST(idle_ones_leave_first),
+        TEST(promised_frames_are_made_free),
         TEST(time_brings_deadlines_nearer),
         TEST(transit_while_leaving),
         TEST(low_and_high),
         TEST(busy_ones_after_patience),
         TEST(patience_only_for_the_queue),
+        TEST(changes_make_due),
         TEST(eviction_never),
         TEST(eviction_later),
         TEST(kept_ones_are_busy),
