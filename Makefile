@@ -6,7 +6,7 @@
 #   guests/guests.mk    the guest images              build/guests/*.elf
 #   deploy.mk           device tree and archive       build/deploy/*.dtb, *.cpio
 #   tests/unit/unit.mk  host programs under sanitizers, unit tests and fuzzers
-#   tests/bench/codec.mk  what pages take in the store
+#   tests/bench/codec   what pages take in the store
 #   check.mk            what `make check` looks at
 #
 # Whatever a user may set on the command line is here, with its default.
@@ -70,7 +70,7 @@ include el2.mk
 -include guests/guests.mk
 include deploy.mk
 include tests/unit/unit.mk
-include tests/bench/codec.mk
+include tests/bench/codec/codec.mk
 include check.mk
 
 all: $(EL2_BIN) guests $(INITRD)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What coding a page takes, in bytes and in EL2's instructions: EL2's own objects on a bare machine
- * under -icount shift=0, where the counter ticks with instructions. codec_bench.py puts the pages
+ * under -icount shift=0, where the counter ticks with instructions. measure.py puts the pages
  * into memory and reads a line for each:
  *
  *   NAME DELTA LZ4 delta-encode delta-decode lz4-encode lz4-decode CODING BYTES encode decode

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What pages take as the store keeps them, in bytes and in instructions (docs/store-codec.md).
 
-    codec_bench.py BENCH        (make bench-codec; BENCH is codec_bench.c, linked)
+    measure.py BENCH        (make bench-codec; BENCH is bench.c, linked)
 
 Boots web servers, asks each of them twice, and takes the pages that VMs wrote out of the machine's
 memory, with the pages that they were copied from; adds some that are made up. BENCH codes each with
@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tools"))
 
 from machine import Machine  # noqa: E402
@@ -110,7 +110,7 @@ def measure(bench, samples):
         )
     lines = done.stdout.splitlines()
     if len(lines) != len(samples) or not all(line.split()[-1].isdigit() for line in lines):
-        sys.exit(f"codec_bench: {len(samples)} pages were given; the answer ends\n{lines[-1:]}")
+        sys.exit(f"measure.py: {len(samples)} pages were given; the answer ends\n{lines[-1:]}")
     return [[int(n) for n in line.split()[1:]] for line in lines]
 
 
