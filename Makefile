@@ -6,6 +6,7 @@
 #   guests/guests.mk    the guest images              build/guests/*.elf
 #   deploy.mk           device tree and archive       build/deploy/*.dtb, *.cpio
 #   tests/unit/unit.mk  host programs under sanitizers, unit tests and fuzzers
+#   tests/bench/codec   what pages take in the store
 #   check.mk            what `make check` looks at
 #
 # Whatever a user may set on the command line is here, with its default.
@@ -54,7 +55,7 @@ endef
 # Debian packages that the goals need are installed before anything else happens.
 GOALS := $(or $(MAKECMDGOALS),all)
 PACKAGE_GROUPS := build
-PACKAGE_GROUPS += $(if $(filter run debug footprint bench test,$(GOALS)),run)
+PACKAGE_GROUPS += $(if $(filter run debug footprint bench bench-codec test,$(GOALS)),run)
 PACKAGE_GROUPS += $(if $(filter test unit fuzz check,$(GOALS)),test)
 PACKAGE_GROUPS += $(if $(filter check,$(GOALS)),check)
 PACKAGE_GROUPS += $(if $(filter debug,$(GOALS)),debug)
@@ -70,6 +71,7 @@ include el2.mk
 -include guests/guests.mk
 include deploy.mk
 include tests/unit/unit.mk
+include tests/bench/codec/codec.mk
 include check.mk
 
 all: $(EL2_BIN) guests $(INITRD)

@@ -12,6 +12,7 @@
 #include "mm/lz4.h"
 
 typedef uint64_t __attribute__((may_alias)) word_t;
+typedef unsigned __int128 __attribute__((may_alias, aligned(8))) pair_t; /* moved by LDP, STP */
 
 #define WORD sizeof(word_t)
 #define WORDS (PAGE_SIZE / WORD)
@@ -20,7 +21,7 @@ typedef uint64_t __attribute__((may_alias)) word_t;
 
 /* Measured (docs/store-codec.md): LZ4 is tried when a delta takes more bytes than LZ4_WORTH, and
  * kept when it takes LZ4_SAVES less. */
-#define LZ4_WORTH 1024
+#define LZ4_WORTH (64 + PAGE_SIZE / 2)
 #define LZ4_SAVES 512
 
 static word_t zeroes[WORDS]; /* never written: not const, so that no image holds it */
@@ -46,14 +47,42 @@ static uint32_t delta_encode(const word_t *page, const word_t *base, word_t *out
 {
     uint8_t *bitmap = memset(out, 0, BITMAP_WORDS * WORD);
     word_t *w = out + BITMAP_WORDS;
-    for (size_t at = 0; (at = page_differs(page, base, at)) < PAGE_SIZE; at += PAGE_GROUP_BYTES) {
+    size_t at = page_differs(page, base, 0);
+    while (at < PAGE_SIZE) {
         if (w > out + WORDS - GROUP) {
             return PAGE_SIZE;
         }
         size_t i = at / WORD;
-        bitmap[i / GROUP] = pick(page + i, base + i, &w);
+        uint8_t bits = pick(page + i, base + i, &w);
+        bitmap[i / GROUP] = bits;
+        at += PAGE_GROUP_BYTES;
+        if (!bits) { /* groups that differ lie together, so each is tried after one that did */
+            at = page_differs(page, base, at);
+        }
     }
     return (uint32_t)((size_t)(w - out) * WORD);
+}
+
+/* Copies to `page` what one word of the bitmap wants, run by run: words that differ lie together.
+ * Returns where the next are; NULL: there are not so many. */
+static const word_t *put(word_t *page, uint64_t bits, const word_t *w, const word_t *end)
+{
+    while (bits) {
+        uint64_t after = bits + (bits & -bits); /* the lowest run is 0 and the bit after it 1 */
+        unsigned i = (unsigned)__builtin_ctzll(bits);
+        unsigned stop = after ? (unsigned)__builtin_ctzll(after) : 64;
+        if (stop - i > (size_t)(end - w)) {
+            return NULL;
+        }
+        for (; i + 2 <= stop; i += 2, w += 2) {
+            *(pair_t *)(page + i) = *(const pair_t *)w;
+        }
+        if (i < stop) {
+            page[i] = *w++;
+        }
+        bits &= after;
+    }
+    return w;
 }
 
 static enum err delta_decode(const word_t *in, uint32_t bytes, const void *base, word_t *page)
@@ -67,13 +96,8 @@ static enum err delta_decode(const word_t *in, uint32_t bytes, const void *base,
     } else {
         page_zero(page);
     }
-    for (unsigned i = 0; i < BITMAP_WORDS; i++, page += 64) {
-        for (uint64_t bits = in[i]; bits; bits &= bits - 1) {
-            if (w == end) {
-                return ERR_INVALID;
-            }
-            page[__builtin_ctzll(bits)] = *w++;
-        }
+    for (unsigned i = 0; w && i < BITMAP_WORDS; i++) {
+        w = put(page + i * 64, in[i], w, end);
     }
     return w == end ? OK : ERR_INVALID;
 }
@@ -113,7 +137,9 @@ uint32_t codec_encode(const void *page, const void *base, void *out, enum store_
             *coding = STORE_LZ4;
             return packed;
         }
-        bytes = delta_encode(page, from, out);
+        if (bytes < PAGE_SIZE) {
+            delta_encode(page, from, out); /* again: the attempt lies over it */
+        }
     }
     *coding = STORE_DELTA;
     if (bytes == PAGE_SIZE) {

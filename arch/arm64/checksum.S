@@ -22,11 +22,10 @@ checksum:
         b       2b
 3:      subs    x2, x2, #64             // eight words a turn; x2 is less by 64 until 5
         b.lo    5f
-4:      ldp     x4, x5, [x1]
-        ldp     x6, x7, [x1, #16]
+4:      ldp     x6, x7, [x1, #16]
         ldp     x8, x9, [x1, #32]
         ldp     x10, x11, [x1, #48]
-        add     x1, x1, #64
+        ldp     x4, x5, [x1], #64
         crc32cx w0, w0, x4
         crc32cx w0, w0, x5
         crc32cx w0, w0, x6

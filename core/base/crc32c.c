@@ -34,6 +34,7 @@ uint32_t crc32c(uint32_t crc, const void *data, size_t n)
     crc = ~crc;
     for (; n >= STEP; n -= STEP, p += STEP) {
         uint32_t next = 0;
+#pragma GCC unroll 8
         for (unsigned i = 0; i < STEP; i++) {
             uint32_t before = i < 4 ? crc >> 8 * i : 0;
             next ^= table[STEP - 1 - i][(before ^ p[i]) & 0xFF];

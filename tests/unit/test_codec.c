@@ -114,9 +114,40 @@ static void text_is_packed(void **state)
     for (uint64_t at = 8 + out[0]; at < bytes; at++) {
         assert_int_equal(((uint8_t *)out)[at], 0);
     }
+    memcpy(page, base, PAGE_SIZE / 2);
+    memcpy(page + WORDS / 2, base, PAGE_SIZE / 2);
+    assert_in_range(round_trip(NULL, &coding), PAGE_SIZE / 2, PAGE_SIZE / 2 + 64);
+    assert_int_equal(coding, STORE_LZ4);
+}
+
+/* What LZ4 would save is not worth it. */
+static void noise_with_holes_is_not(void **state)
+{
+    (void)state;
+    enum store_coding coding;
     memset(page, 0, PAGE_SIZE / 2);
-    memcpy(page + WORDS / 2, base, PAGE_SIZE / 2); /* compresses less than it differs */
     expect(NULL, STORE_DELTA, 64 + PAGE_SIZE / 2);
+    memcpy(page, base, PAGE_SIZE / 2);
+    memset(page, 0, 256);
+    expect(NULL, STORE_DELTA, 64 + PAGE_SIZE - 256);
+    memcpy(page, page + WORDS / 2, 600);
+    assert_in_range(round_trip(NULL, &coding), PAGE_SIZE - 600, PAGE_SIZE - 512);
+    assert_int_equal(coding, STORE_LZ4);
+    memcpy(page, base, 600);
+    memcpy(page, page + WORDS / 2, 500);
+    expect(NULL, STORE_RAW, PAGE_SIZE);
+}
+
+static void lz4_is_tried_past_half_a_page(void **state)
+{
+    (void)state;
+    enum store_coding coding;
+    memset(page, 0, PAGE_SIZE / 2);
+    memset(page + WORDS / 2, 'a', PAGE_SIZE / 2);
+    expect(NULL, STORE_DELTA, 64 + PAGE_SIZE / 2);
+    page[0] = 1;
+    round_trip(NULL, &coding);
+    assert_int_equal(coding, STORE_LZ4);
 }
 
 /* A word here, a word there, as long as a delta is shorter than the page. */
@@ -211,6 +242,9 @@ static void bitmaps_that_lie(void **state)
     refuse(64, STORE_DELTA);
     refuse(80, STORE_DELTA);
     assert_int_equal(decode(out, 72, STORE_DELTA, base), OK);
+    static uint64_t all[64 / 8 + WORDS]; /* every word of the page: longer than the page itself */
+    memset(all, 0xFF, sizeof(all));
+    assert_int_equal(decode(all, sizeof(all), STORE_DELTA, base), ERR_INVALID);
 }
 
 /* `n` bytes of a block, in a frame that says `length`. */
@@ -273,6 +307,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(known_pages_have_known_sizes, fresh),
         cmocka_unit_test_setup(text_is_packed, fresh),
+        cmocka_unit_test_setup(noise_with_holes_is_not, fresh),
+        cmocka_unit_test_setup(lz4_is_tried_past_half_a_page, fresh),
         cmocka_unit_test_setup(every_number_of_words, fresh),
         cmocka_unit_test_setup(random_pages, fresh),
         cmocka_unit_test_setup(every_other_length_is_refused, fresh),
