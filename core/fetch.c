@@ -19,7 +19,6 @@
 #define ROOM_FRAMES 64       /* that are free before those go on that waited for a frame */
 
 static struct list hungry = {&hungry, &hungry}; /* by vm->ending */
-static bool one_page_only(void);
 
 /* --- pages -------------------------------------------------------------------------------- */
 
@@ -34,7 +33,7 @@ static enum err read_part(struct transit *t, struct vm *vm)
         record_locate(&vm->space, t->page, &offset, &bytes);
         uint32_t last = ALIGN_UP(offset + bytes, STORE_SECTOR_BYTES);
         offset = ALIGN_DOWN(offset, STORE_SECTOR_BYTES);
-        uint32_t around = one_page_only() ? 0 : offset + (uint32_t)AROUND_BYTES;
+        uint32_t around = residence_one_page() ? 0 : offset + (uint32_t)AROUND_BYTES;
         bytes = MIN(MAX(last, around), end) - offset;
     }
     t->offset = offset;
@@ -136,8 +135,8 @@ static void fetched(struct store_io *io, enum err e)
     struct vm *vm = t->stub ? t->stub->vm : NULL;
     if (vm && e == OK) {
         uint32_t before = vm->space.stored_pages;
-        e = record_fetch(&vm->space, &vm_group(vm)->template->space, arch_ptr(t->buffer),
-                         t->offset, t->bytes, t->page, one_page_only() && !t->whole);
+        e = record_fetch(&vm->space, &vm_group(vm)->template->space, arch_ptr(t->buffer), t->offset,
+                         t->bytes, t->page, residence_one_page() && !t->whole);
         residence_counters.fetched_pages += before - vm->space.stored_pages;
     }
     bool moved = vm && t->sector != vm->stub->place.sector + t->offset / STORE_SECTOR_BYTES;

@@ -306,7 +306,8 @@ static void begin_anew(struct transit *t, struct stub *s, enum err e)
                  g->config->name, vm_instance(s), s->place.sector, err_name(e));
     } else if (g->foreign++ == 0) {
         log_warn("group %s: its template is another one than when its VMs were stored: they begin "
-                 "anew", g->config->name);
+                 "anew",
+                 g->config->name);
     }
     residence_counters.wakes_foreign += e == ERR_NOT_FOUND;
     store_mark(s->number, STORE_NOTHING);
@@ -382,9 +383,6 @@ bool residence_receive(struct stub *s, const uint8_t *frame, size_t bytes)
         (void)want(s); /* should it only be read ahead */
         transit_park(s->transit, frame, bytes);
         return false;
-    }
-    if (s->state == VM_LIVE && !s->vm->ended) {
-        return true;
     }
     residence_counters.dropped++;
     return false;
@@ -463,6 +461,11 @@ void residence_open(void)
 void residence_set_one_page(bool on)
 {
     one_page = on;
+}
+
+bool residence_one_page(void)
+{
+    return one_page;
 }
 
 void residence_interrupt(void)

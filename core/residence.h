@@ -21,13 +21,14 @@ void residence_init(void);
 /* The store is open: VMs may leave from now on. `one_page`: come back page by page. */
 void residence_open(void);
 void residence_set_one_page(bool on);
+bool residence_one_page(void);
 
 /* Starts a DEFINED VM now, or as soon as there is room for it. ERR_BUSY: its template is not ready;
  * ERR_NO_MEMORY: there is no room, and none will be made. */
 enum err residence_start(struct stub *s) MUST_USE;
 
-/* A frame for a VM. Returns whether it is live and takes the frame itself; otherwise the frame is
- * parked, or dropped, and the VM is on its way if it can be. */
+/* A frame for a VM that is not live. Returns whether it is now; otherwise the frame is parked, or
+ * dropped, and the VM is on its way if it can be. */
 bool residence_receive(struct stub *s, const uint8_t *frame, size_t bytes);
 
 /* A live VM's rings are in the store: the frame is parked until they are here. */
@@ -36,7 +37,8 @@ void residence_park(struct vm *vm, const uint8_t *frame, size_t bytes);
 /* Something happened to a VM that is out: it is to come in. */
 void residence_want(struct stub *s);
 
-/* The timeout of a VM that is not live has passed: early, so that it can be read ahead, or wholly. */
+/* The timeout of a VM that is not live has passed: early, so that it can be read ahead, or wholly.
+ */
 void residence_timeout(struct stub *s, uint64_t now);
 
 /* A VM that was about to leave woke up. */
@@ -50,7 +52,8 @@ bool residence_wait_for_room(struct vm *vm);
 /* A VM that is not live is destroyed or begins anew: it has no record and waits for nothing. */
 void residence_forget(struct stub *s, uint32_t marker);
 
-/* When idle() ends, as Unix time in ns (machine time on a board without a clock); 0: not by itself. */
+/* When idle() ends, as Unix time in ns (machine time on a board without a clock); 0: not by itself.
+ */
 uint64_t residence_deadline_ns(const struct stub *s);
 
 /* Has every VM written to the store, and the machine powered off. */
@@ -80,13 +83,17 @@ struct residence_counters {
 };
 extern struct residence_counters residence_counters;
 
-/* --- inside: core/residence.c, core/fetch.c and core/shutdown.c -------------------------------- */
+/* --- inside: core/residence.c, core/fetch.c and core/shutdown.c --------------------------------
+ */
 
 /* Has a VM that does not run written; gone when that is durable. Errors of snapshot_write. */
 enum err residence_write_out(struct vm *vm) MUST_USE;
 
 /* All of a VM's pages are to come into memory, so that it can leave. */
 void fetch_whole(struct vm *vm);
+
+/* The page that vm->fetch has frames parked for. */
+void fetch_parked(struct vm *vm);
 void fetch_work(void);
 bool shutdown_work(void);
 uint32_t residence_frames(const struct vm *vm);

@@ -107,6 +107,20 @@ void run_go_on(struct vm *vm)
     }
 }
 
+void run_arrived(struct vm *vm, uint64_t deadline)
+{
+    if (vm->ended || vm->sched.state != SCHED_BLOCKED) {
+        return;
+    }
+    if (vm->wait == WAIT_NONE) {
+        mux_wake(&run_this()->mux, &vm->sched);
+    } else if (event_ready(vm)) {
+        wake(vm);
+    } else {
+        gate_idle(&gatekeeper, &vm->gate, deadline, counter_now());
+    }
+}
+
 void event_gather(struct vm *vm)
 {
     if (vm->stub->events) {

@@ -54,6 +54,9 @@ bool run_no_timeout(void);
 /* A VM that waits for a page or for room goes on. */
 void run_go_on(struct vm *vm);
 
+/* A VM has come in: it runs if it can or has an event, and idles until `deadline` otherwise. */
+void run_arrived(struct vm *vm, uint64_t deadline);
+
 /* Batched events wait for the VM's turn; the synchronous variant switches to it at once. */
 void run_set_synchronous(bool on);
 bool run_synchronous(void);

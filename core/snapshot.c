@@ -25,8 +25,8 @@
 /* Calls `move` with each register that both have under the same name. */
 #define EACH_REGISTER(move)                                                                        \
     move(pc) move(pstate) move(sp_el0) move(sp_el1) move(elr_el1) move(spsr_el1) move(esr_el1)     \
-    move(far_el1) move(vbar_el1) move(tpidr_el1) move(tpidr_el0) move(tpidrro_el0) move(par_el1)   \
-    move(cpacr_el1) move(cntkctl_el1) move(cntv_cval_el0) move(cntv_ctl_el0)
+        move(far_el1) move(vbar_el1) move(tpidr_el1) move(tpidr_el0) move(tpidrro_el0)             \
+            move(par_el1) move(cpacr_el1) move(cntkctl_el1) move(cntv_cval_el0) move(cntv_ctl_el0)
 
 static void put_registers(struct store_registers *to, const struct context *from)
 {
@@ -44,7 +44,8 @@ static void get_registers(struct context *to, const struct store_registers *from
 
 _Static_assert(sizeof(struct store_extra) == sizeof(struct context_extra), "same registers");
 _Static_assert(offsetof(struct store_extra, contextidr_el1) ==
-                   offsetof(struct context_extra, contextidr_el1), "in the same order");
+                   offsetof(struct context_extra, contextidr_el1),
+               "in the same order");
 
 static bool pstate_is_a_guests(uint64_t pstate)
 {
@@ -56,8 +57,11 @@ static bool pstate_is_a_guests(uint64_t pstate)
 
 static struct store_queue put_queue(const struct vring *r)
 {
-    return (struct store_queue){.desc = r->desc.v, .avail = r->avail.v, .used = r->used.v,
-                                .size = r->size, .next_avail = r->next_avail,
+    return (struct store_queue){.desc = r->desc.v,
+                                .avail = r->avail.v,
+                                .used = r->used.v,
+                                .size = r->size,
+                                .next_avail = r->next_avail,
                                 .next_used = r->next_used};
 }
 

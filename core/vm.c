@@ -59,7 +59,7 @@ enum err vm_table_init(uint32_t count)
     return OK;
 }
 
-static struct stub *stub_at(uint32_t number)
+struct stub *vm_stub(uint32_t number)
 {
     return &chunks[number >> CHUNK_SHIFT][number & (CHUNK_STUBS - 1)];
 }
@@ -69,7 +69,7 @@ struct stub *vm_find(uint32_t number)
     if (number == 0 || number >= table_size) {
         return NULL;
     }
-    struct stub *s = stub_at(number);
+    struct stub *s = vm_stub(number);
     return s->state == VM_ABSENT ? NULL : s;
 }
 
@@ -87,7 +87,7 @@ void vm_put_absent(struct group *g, struct stub *s)
 
 void vm_define(struct group *g, uint32_t number, bool exists)
 {
-    struct stub *s = stub_at(number);
+    struct stub *s = vm_stub(number);
     s->number = number;
     s->group = g->index;
     if (exists) {
@@ -150,6 +150,9 @@ enum err vm_allocate(struct stub *s, bool extra)
 void vm_discard(struct vm *vm)
 {
     transit_abandon(vm);
+    if (vm->leaving) {
+        residence_keep(vm);
+    }
     gate_remove(&gatekeeper, &vm->gate);
     context_retire(&vm->context, false);
     space_destroy(&vm->space);
@@ -234,7 +237,6 @@ enum err vm_start(struct stub *s)
     g->defined--;
     g->live++;
     g->started++;
-    residence_enter(vm);
     mux_wake(&run_this()->mux, &vm->sched);
     return OK;
 }

@@ -35,8 +35,8 @@ struct transit;
 struct stub {
     struct timeout timeout; /* of idle(); of a STORED one it passes earlier: residence_timeout */
     union {
-        struct vm *vm;          /* LIVE */
-        struct stub *next_free; /* ABSENT */
+        struct vm *vm;           /* LIVE */
+        struct stub *next_free;  /* ABSENT */
         struct transit *transit; /* COMING */
     };
     uint64_t events;          /* posted, not yet in the system page */
@@ -61,16 +61,16 @@ struct vm {
     struct context context;          /* first: a trap's context is its VM */
     struct toklat_system_page *page; /* EL2's view of the VM's own */
     struct stub *stub;
-    struct list ending;  /* in the CPU's list while it is about to be freed */
-    uint32_t scratch[2]; /* the debug keys' */
+    struct list ending;    /* in the CPU's list while it is about to be freed */
+    uint32_t scratch[2];   /* the debug keys' */
     struct transit *fetch; /* reads pages of it, and keeps frames for it meanwhile */
     uint8_t wait;          /* enum vm_wait */
     bool leaving;          /* its record is being written; freed when that is durable */
-    bool ended;          /* no longer runs; freed when the trap is over */
-    bool restart;        /* ... and then starts again */
+    bool ended;            /* no longer runs; freed when the trap is over */
+    bool restart;          /* ... and then starts again */
+    struct gate_resident gate;
     struct space space;
     struct sched_entry sched;
-    struct gate_resident gate;
     struct nic nic;
     struct console console;
 };
@@ -89,8 +89,10 @@ struct group {
     uint32_t start_next; /* instance to start at boot next; 0: none */
     uint8_t state;
     uint8_t index;
-    uint64_t template_id;    /* of its record in the store; 0: it has none yet */
-    uint32_t image_key;      /* of all that the template is made from */
+    uint64_t template_id; /* of its record in the store; 0: it has none yet */
+    uint32_t image_key;   /* of all that the template is made from */
+    bool unsavable;       /* its template is too large for a record */
+    uint32_t foreign;     /* VMs that were stored with another template */
     uint32_t defined, live, dead, stored;
     uint64_t started, killed, exited;
 };
@@ -105,6 +107,9 @@ enum err vm_table_init(uint32_t count) MUST_USE;
 struct stub *vm_find(uint32_t number);
 uint32_t vm_table_size(void);
 
+/* The stub of a number below vm_table_size(), whatever its state. */
+struct stub *vm_stub(uint32_t number);
+
 /* Says what VM `number` is at first: DEFINED, or ABSENT and in the group's reserve. Reserves are
  * handed out in the reverse of the order of these calls. Boot CPU. */
 void vm_define(struct group *g, uint32_t number, bool exists);
@@ -115,8 +120,8 @@ void vm_put_absent(struct group *g, struct stub *s);
 /* A zeroed descriptor for the stub, with room for lazily saved registers if `extra`. */
 enum err vm_allocate(struct stub *s, bool extra) MUST_USE;
 
-/* Frees a descriptor and all that it holds; the stub has none afterwards. vm_discard leaves what the
- * stub itself waits for, and the events that were posted to it. */
+/* Frees a descriptor and all that it holds; the stub has none afterwards. vm_discard leaves what
+ * the stub itself waits for, and the events that were posted to it. */
 void vm_free(struct vm *vm);
 void vm_discard(struct vm *vm);
 

@@ -35,6 +35,16 @@ uint64_t store_boots(void)
     return store.super.boots;
 }
 
+const uint8_t *store_uuid(void)
+{
+    return store.super.uuid;
+}
+
+bool store_was_clean(void)
+{
+    return store.was_clean;
+}
+
 /* --- books -------------------------------------------------------------------------------- */
 
 uint32_t store_segment_of(uint64_t sector)

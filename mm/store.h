@@ -90,6 +90,14 @@ bool store_work(void);
 void store_checkpoint(bool clean);
 bool store_settled(void);
 
+/* One read at boot, which is waited for. */
+enum err store_read_now(uint64_t sector, pa_t to, uint32_t bytes) MUST_USE;
+
+/* Whether the machine before was shut down, with nothing resident. */
+bool store_was_clean(void);
+
+const uint8_t *store_uuid(void);
+
 /* Machine time at the last sign of life of the boot before, and boots so far. */
 uint64_t store_last_ticks_ns(void);
 uint64_t store_boots(void);

@@ -52,6 +52,7 @@ struct store {
     uint32_t vms;      /* of the deployment */
     uint32_t stranger; /* the last VM that has a record and is not deployed; 0: none */
     bool read_only;
+    bool was_clean;
     bool healing; /* nothing is written before the next checkpoint is complete */
 
     /* The log. */

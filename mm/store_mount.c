@@ -46,6 +46,11 @@ enum err store_transfer(enum block_op op, uint64_t sector, pa_t pa, uint32_t byt
     return wait.e;
 }
 
+enum err store_read_now(uint64_t sector, pa_t to, uint32_t bytes)
+{
+    return store_transfer(BLOCK_READ, sector, to, bytes);
+}
+
 /* --- superblock --------------------------------------------------------------------------- */
 
 static bool super_fits(const struct store_super *s)
@@ -215,6 +220,7 @@ static enum err find_records(pa_t scratch)
         store.last_ticks_ns = h[newest].ticks_ns;
         (void)read_index(newest, &h[newest], scratch, true);
         if (replay_log(&h[newest], scratch)) {
+            store.was_clean = h[newest].clean && store.counters.replayed_batches == 0;
             return OK;
         }
     }
