@@ -4,6 +4,7 @@
 #
 #   el2.mk              the EL2 image                 build/toklat.elf, build/toklat.bin
 #   guests/guests.mk    the guest images              build/guests/*.elf
+#   tools/toklat.mk     the host's command            build/toklat
 #   deploy.mk           device tree and archive       build/deploy/*.dtb, *.cpio
 #   tests/unit/unit.mk  host programs under sanitizers, unit tests and fuzzers
 #   tests/bench/codec   what pages take in the store
@@ -70,11 +71,12 @@ endif
 include el2.mk
 -include guests/guests.mk
 include deploy.mk
+include tools/toklat.mk
 include tests/unit/unit.mk
 include tests/bench/codec/codec.mk
 include check.mk
 
-all: $(EL2_BIN) guests $(INITRD)
+all: $(EL2_BIN) guests $(INITRD) $(TOOL)
 
 run: $(EL2_BIN) $(INITRD)
 	@exec tools/run $(INITRD)
