@@ -147,7 +147,7 @@ bool batch_sound(const struct store_super *s, const struct store_batch *b, uint3
     if (b->segment != segment) {
         return refuse(why, "segment %u, but it is in %u", b->segment, segment);
     }
-    if (b->next_segment >= s->segments) {
+    if (b->next_segment >= s->segments && b->next_segment != UINT32_MAX) {
         return refuse(why, "next_segment %u, limit %u", b->next_segment, s->segments - 1);
     }
     if (b->sectors < STORE_BATCH_HEADER_SECTORS || !IS_ALIGNED(b->sectors, 8) ||

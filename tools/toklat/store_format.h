@@ -10,7 +10,6 @@
 #include "abi/store.h"
 #include "core/base/types.h"
 
-#define STORE_VMS_MAX 16777214u /* the switch has no more addresses (docs/limits.md) */
 #define STORE_RECORD_BYTES_MAX (STORE_RECORD_SECTORS_MAX * STORE_SECTOR_BYTES)
 #define STORE_HEAD_SECTORS_MAX 131u
 #define STORE_PAGES_MAX 8192u /* of 4 KiB, in the 32 MiB that a VM may have */

@@ -158,19 +158,10 @@ static bool later_ahead(struct store *s)
     return a.walk.stop;
 }
 
-struct before {
-    struct walk walk;
-    struct store *store;
-    uint32_t offset;
-};
-
-static void see_before(struct walk *w, const struct store_batch *b, uint32_t offset)
+/* Where the log goes on; in its own segment when nothing says so. */
+static uint32_t next_or(const struct store *s, uint32_t next, uint32_t segment)
 {
-    struct before *k = container_of(w, struct before, walk);
-    if (offset + b->sectors == k->offset && b->sequence + 1 == k->store->next_batch) {
-        k->store->next_segment = b->next_segment;
-    }
-    w->stop = offset + b->sectors >= k->offset;
+    return next < s->super.segments ? next : segment;
 }
 
 static void begin_at_checkpoint(struct store *s)
@@ -178,14 +169,8 @@ static void begin_at_checkpoint(struct store *s)
     const struct store_checkpoint *c = &s->checkpoint[s->newest].head;
     s->segment = c->segment;
     s->offset = c->offset;
-    s->next_segment = c->segment;
+    s->next_segment = next_or(s, c->next_segment, c->segment);
     s->next_batch = c->batch;
-    /* A checkpoint does not say where the log goes on if it does not in its own segment; the batch
-     * before does. */
-    struct before k = {.walk = {.batch = see_before}, .store = s, .offset = c->offset};
-    if (c->offset > 0) {
-        store_walk(s, &k.walk, c->segment, 0);
-    }
 }
 
 void store_log_read(struct store *s)
@@ -203,7 +188,7 @@ void store_log_read(struct store *s)
         last_offset = offset;
         s->segment = segment;
         s->offset = offset + b.sectors;
-        s->next_segment = b.next_segment;
+        s->next_segment = next_or(s, b.next_segment, segment);
         s->next_batch++;
     }
     if (holds == HOLDS_LATER || later_ahead(s)) {

@@ -63,9 +63,9 @@ static bool lengths_sound(const struct store_record *r, struct why *why)
             return refuse(why, "page %u twice", number);
         }
         seen[number / 8] = (uint8_t)(seen[number / 8] | 1u << number % 8);
-        if (coding > STORE_LZ4 || bytes == 0 || bytes > PAGE_BYTES) {
-            return refuse(why, "page %u: coding %u of %u bytes, limit %u of 8 to %u", number,
-                          coding, bytes, STORE_LZ4, PAGE_BYTES);
+        if ((bytes == 0) != (coding == STORE_HOLE) || bytes > PAGE_BYTES) {
+            return refuse(why, "page %u: coding %u of %u bytes, limit 8 to %u, 0 of %u", number,
+                          coding, bytes, PAGE_BYTES, STORE_HOLE);
         }
         at += bytes;
         hot = i < r->hot_pages ? at : hot;
@@ -91,11 +91,11 @@ bool head_sound(const struct store_super *s, uint32_t slot, const struct store_r
         return refuse(why, "pages %u, limit %u", r->pages, STORE_PAGES_MAX);
     }
     uint32_t head = table_offset(r) + r->pages * (uint32_t)sizeof(struct store_page);
-    if (r->head_bytes != head || head > bytes) {
+    if (r->head_bytes < head || r->head_bytes % 8 != 0 || r->head_bytes > bytes) {
         return refuse(why, "head_bytes %u, needed %u for %u pages, limit %zu", r->head_bytes, head,
                       r->pages, bytes);
     }
-    uint32_t crc = structure_crc(r, head);
+    uint32_t crc = structure_crc(r, r->head_bytes);
     if (r->crc != crc) {
         return refuse(why, "crc 0x%08x, computed 0x%08x", r->crc, crc);
     }
@@ -201,6 +201,8 @@ static bool code_sound(unsigned coding, const uint8_t *code, uint32_t bytes, str
         return delta_sound(code, bytes, why);
     case STORE_LZ4:
         return lz4_sound(code, bytes, why);
+    case STORE_HOLE:
+        return true; /* of no bytes, as its head says */
     default:
         return bytes == PAGE_BYTES || refuse(why, "raw of %u bytes, must be %u", bytes, PAGE_BYTES);
     }
