@@ -74,7 +74,6 @@ static enum gate_answer evict(struct gate_resident *resident)
     }
     enum err e = residence_write_out(vm);
     if (e == OK) {
-        resident->frames = residence_frames(vm);
         return GATE_STARTED;
     }
     if (e == ERR_AWAY) {
@@ -122,6 +121,7 @@ static void go_out(struct vm *vm)
     g->stored++;
     s->state = VM_STORED;
     time_stored(s);
+    gate_poke(&gatekeeper); /* frames are free */
     if ((can_run || s->events) && !residence_stopping()) {
         residence_want(s);
     }
@@ -454,7 +454,12 @@ void residence_init(void)
 
 void residence_open(void)
 {
+    if (transit_open() != OK) {
+        log_error("store: no memory for what is read: nothing leaves");
+        return;
+    }
     is_open = true;
+    vm_keep_frames(gatekeeper.limits.floor);
     residence_work_due = true;
 }
 

@@ -6,7 +6,7 @@
  */
 #include "core/transit.h"
 #include "arch/memory.h"
-#include "core/base/string.h"
+#include "core/residence.h"
 #include "mm/slab.h"
 
 #define SMALL_BYTES 128u /* a SYN or an ACK with its link fits */
@@ -22,6 +22,17 @@ _Static_assert(sizeof(struct transit) <= 256, "one slab size");
 _Static_assert(sizeof(struct parked) + NIC_FRAME_MAX <= LARGE_BYTES, "any frame fits");
 
 static struct slab transits, small, large;
+
+#define BUFFERS_ORDER 8 /* of all small ones together, and of the large one */
+#define BUFFER_BYTES KIB(16)
+#define BUFFERS ((PAGE_SIZE << BUFFERS_ORDER) / BUFFER_BYTES)
+
+static pa_t buffers, large_buffer; /* 0: there are none */
+static uint64_t buffers_free;      /* a bit each */
+static bool large_free;
+
+_Static_assert(BUFFERS == 64, "a bit each");
+_Static_assert(STORE_RECORD_SECTORS_MAX * STORE_SECTOR_BYTES <= PAGE_SIZE << BUFFERS_ORDER, "fits");
 static struct transit_counters counters;
 
 void transit_init(void)
@@ -30,6 +41,37 @@ void transit_init(void)
     slab_init(&small, SMALL_BYTES, FRAME_DESCRIPTOR);
     slab_init(&large, LARGE_BYTES, FRAME_DESCRIPTOR);
     counters = (struct transit_counters){0};
+    buffers_free = 0;
+    large_free = false;
+}
+
+enum err transit_open(void)
+{
+    enum err e = frame_alloc_block(FRAME_EL2, FRAME_OWNER_NONE, BUFFERS_ORDER, &buffers);
+    if (e == OK) {
+        e = frame_alloc_block(FRAME_EL2, FRAME_OWNER_NONE, BUFFERS_ORDER, &large_buffer);
+    }
+    if (e == OK) {
+        buffers_free = UINT64_MAX;
+        large_free = true;
+    }
+    return e;
+}
+
+static bool buffer_take(struct transit *t, uint32_t bytes)
+{
+    if (bytes <= BUFFER_BYTES && buffers_free) {
+        unsigned i = (unsigned)__builtin_ctzll(buffers_free);
+        buffers_free &= buffers_free - 1;
+        t->buffer = PA(buffers.v + i * BUFFER_BYTES);
+        return true;
+    }
+    if (large_free) {
+        large_free = false;
+        t->buffer = large_buffer;
+        return true;
+    }
+    return false;
 }
 
 struct transit_counters transit_get_counters(void)
@@ -122,21 +164,22 @@ void transit_unpark(struct transit *t, bool (*take)(struct vm *vm, const uint8_t
 enum err transit_read(struct transit *t, uint64_t sector, uint32_t bytes,
                       void (*done)(struct store_io *io, enum err e))
 {
-    t->order = 0;
-    while (PAGE_SIZE << t->order < bytes) {
-        t->order++;
+    if (!buffer_take(t, bytes)) {
+        return ERR_BUSY;
     }
-    enum err e = frame_alloc_block(FRAME_EL2, FRAME_OWNER_NONE, t->order, &t->buffer);
-    if (e == OK) {
-        t->bytes = bytes;
-        t->sector = (uint32_t)sector;
-        store_read(&t->io, sector, bytes / STORE_SECTOR_BYTES, t->buffer, done);
-    }
-    return e;
+    t->bytes = bytes;
+    t->sector = (uint32_t)sector;
+    store_read(&t->io, sector, bytes / STORE_SECTOR_BYTES, t->buffer, done);
+    return OK;
 }
 
 void transit_read_done(struct transit *t)
 {
-    frame_unref_block(t->buffer, t->order);
+    if (t->buffer.v == large_buffer.v) {
+        large_free = true;
+    } else {
+        buffers_free |= 1ull << (t->buffer.v - buffers.v) / BUFFER_BYTES;
+    }
     t->bytes = 0;
+    gate_poke(&gatekeeper);
 }

@@ -25,12 +25,15 @@ struct transit {
     pa_t buffer;       /* of 2^order frames */
     struct parked *first, *last;
     uint8_t parked;
-    uint8_t order;
     uint8_t retries;
     bool whole; /* all pages are to come */
 };
 
 void transit_init(void);
+
+/* Memory for what is read: as many small buffers as fit in a MiB, and one for the largest record, so
+ * that nobody depends on free frames that lie side by side. ERR_NO_MEMORY. */
+enum err transit_open(void) MUST_USE;
 
 /* A new one for `s`, or NULL: there is no memory. */
 struct transit *transit_new(struct stub *s);
@@ -48,11 +51,12 @@ void transit_park(struct transit *t, const uint8_t *frame, size_t bytes);
 void transit_unpark(struct transit *t, bool (*take)(struct vm *vm, const uint8_t *frame, size_t n),
                     struct vm *vm);
 
-/* Memory for `bytes` bytes, and its reading from `sector` of the device on. ERR_NO_MEMORY. */
+/* Takes a buffer for `bytes` bytes and reads them from `sector` of the device on. ERR_BUSY: none is
+ * left; it is when another is given back. */
 enum err transit_read(struct transit *t, uint64_t sector, uint32_t bytes,
                       void (*done)(struct store_io *io, enum err e)) MUST_USE;
 
-/* Gives the memory of what was read back. */
+/* Gives the buffer of what was read back. */
 void transit_read_done(struct transit *t);
 
 struct transit_counters {

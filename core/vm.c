@@ -184,6 +184,7 @@ void vm_show_account(struct vm *vm)
     p->shared_pages = vm->space.shared_pages;
     p->table_pages = vm->space.private_tables;
     p->descriptor_bytes = vm_descriptor_bytes(vm);
+    vm->gate.frames = residence_frames(vm);
 }
 
 /* The rings stay set up, what was counted does not. */
