@@ -495,5 +495,5 @@ bool residence_work(uint64_t now)
     }
     more |= store_work();
     residence_work_due |= more;
-    return more || gatekeeper.due;
+    return more || (gatekeeper.due && !residence_stopping());
 }

@@ -224,14 +224,14 @@ static __attribute__((noinline)) struct context *next_slow(struct run *r)
         uint64_t now = counter_now();
         expire(r, now);
         bool starting = group_start_some();
-        residence_work(now);
+        bool more = residence_work(now);
         struct sched_entry *e = residence_stopping() ? NULL : mux_start(&r->mux, now);
         if (e) {
             return enter(r, container_of(e, struct vm, sched));
         }
         bool received = network_poll_again();
         vm_reap();
-        if (!starting && !received) {
+        if (!starting && !received && !more) {
             sleep(r);
         }
     }
