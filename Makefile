@@ -6,6 +6,7 @@
 #   guests/guests.mk    the guest images              build/guests/*.elf
 #   deploy.mk           device tree and archive       build/deploy/*.dtb, *.cpio
 #   tests/unit/unit.mk  host programs under sanitizers, unit tests and fuzzers
+#   tests/bench/bench.mk  the load generator          build/bench/load
 #   check.mk            what `make check` looks at
 #
 # Whatever a user may set on the command line is here, with its default.
@@ -53,8 +54,9 @@ endef
 # Debian packages that the goals need are installed before anything else happens.
 GOALS := $(or $(MAKECMDGOALS),all)
 PACKAGE_GROUPS := build
-PACKAGE_GROUPS += $(if $(filter run debug footprint bench test,$(GOALS)),run)
-PACKAGE_GROUPS += $(if $(filter test unit fuzz check,$(GOALS)),test)
+PACKAGE_GROUPS += $(if $(filter run debug footprint bench bench-scale test,$(GOALS)),run)
+PACKAGE_GROUPS += $(if $(filter test unit fuzz check bench-scale,$(GOALS)),test)
+PACKAGE_GROUPS += $(if $(filter bench-scale,$(GOALS)),scale)
 PACKAGE_GROUPS += $(if $(filter check,$(GOALS)),check)
 PACKAGE_GROUPS += $(if $(filter debug,$(GOALS)),debug)
 ifneq ($(if $(DRY_RUN),,$(filter-out help clean,$(GOALS))),)
@@ -69,6 +71,7 @@ include el2.mk
 -include guests/guests.mk
 include deploy.mk
 include tests/unit/unit.mk
+include tests/bench/bench.mk
 include check.mk
 
 all: $(EL2_BIN) guests $(INITRD)
