@@ -6,6 +6,8 @@
 
 #include <math.h>
 
+#define ROUNDING 1e-12 /* of doubles: 99.9 % of 1,000 is to be 999 */
+
 /* How far a value is shifted so that 11 bits of it are left. */
 static unsigned shift_of(uint64_t value)
 {
@@ -37,7 +39,8 @@ void histogram_add(struct histogram *h, uint64_t value)
 
 uint64_t histogram_percentile(const struct histogram *h, double percent)
 {
-    uint64_t wanted = (uint64_t)ceil(percent / 100 * (double)h->count);
+    double exact = percent / 100 * (double)h->count;
+    uint64_t wanted = (uint64_t)ceil(exact - exact * ROUNDING);
     uint64_t seen = 0;
     wanted = wanted ? wanted : 1;
     for (unsigned i = 0; i < HISTOGRAM_SLOTS; i++) {
