@@ -9,7 +9,7 @@ LOAD_CFLAGS := -std=gnu11 -O2 -g $(WARNINGS) -I.
 .PHONY: bench-scale
 
 bench-scale: all $(LOAD)
-	@tools/in-namespace tools/bench-scale $(SCALE)
+	@tools/bench-scale $(SCALE)
 
 $(LOAD): $(LOAD_OBJ)
 	$(call say,LINK,$@) $(HOST_CC) $(LOAD_CFLAGS) -o $@ $^ -lm

@@ -34,7 +34,7 @@ static const char help_text[] =
     "  --zipf S           popularity of the VM of rank k is k^-S (default 0, uniform)\n"
     "  --rate N           requests a second\n"
     "  --constant         at equal distances (default: Poisson)\n"
-    "  --seconds N        for so long\n"
+    "  --seconds N        for so long (with --touch: then stops, whoever is left)\n"
     "  --requests N       so many in all\n"
     "  --closed N         N at a time, each followed by the next (with --touch: default 64)\n"
     "  --timeout N        seconds from when a request is due until it has failed (default 10)\n"
@@ -208,8 +208,8 @@ static void take(struct options *o, int option, const char *name, const char *te
 static void agree(struct options *o)
 {
     if (o->mode == LOAD_TOUCH) {
-        if (o->rate > 0 || o->seconds > 0 || o->requests) {
-            wrong("--touch goes with none of --rate, --seconds and --requests");
+        if (o->rate > 0 || o->requests) {
+            wrong("--touch goes with neither --rate nor --requests");
         }
         o->concurrency = o->concurrency ? o->concurrency : CONCURRENCY_DEFAULT;
         return;

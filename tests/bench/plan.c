@@ -74,7 +74,8 @@ bool plan_done(const struct plan *plan, uint64_t now_ns)
     case LOAD_CLOSED:
         return limit_met(plan, now_ns);
     default:
-        return plan->taken >= plan_total(plan);
+        return plan->taken >= plan_total(plan) ||
+               (plan->options->seconds > 0 && limit_met(plan, now_ns));
     }
 }
 

@@ -30,15 +30,11 @@ static uint64_t total_of(const struct result *r)
     return sum;
 }
 
-static double window_s(const struct options *o, const struct result *r)
-{
-    return o->seconds > 0 ? o->seconds : (double)r->end_ns / 1e9;
-}
-
 static double throughput(const struct options *o, const struct result *r)
 {
-    uint64_t answered = o->seconds > 0 ? r->answered_in_time : r->outcomes[ANSWERED];
-    double seconds = window_s(o, r);
+    bool timed = o->seconds > 0 && o->mode != LOAD_TOUCH;
+    uint64_t answered = timed ? r->answered_in_time : r->outcomes[ANSWERED];
+    double seconds = timed ? o->seconds : (double)r->end_ns / 1e9;
     return seconds > 0 ? (double)answered / seconds : 0;
 }
 

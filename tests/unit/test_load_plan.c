@@ -143,6 +143,20 @@ static void test_touch_asks_each_once(void **state)
     plan_free(&plan);
 }
 
+static void test_touch_for_so_long(void **state)
+{
+    (void)state;
+    const struct options o = {
+        .mode = LOAD_TOUCH, .first = 1, .last = 9, .concurrency = 2, .seconds = 1};
+    struct plan plan;
+    struct request r;
+    assert_true(plan_init(&plan, &o));
+    assert_true(plan_take(&plan, SECOND - 1, 0, &r));
+    assert_false(plan_done(&plan, SECOND - 1));
+    assert_true(plan_done(&plan, SECOND));
+    plan_free(&plan);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +167,7 @@ int main(void)
         cmocka_unit_test(test_so_many_requests),
         cmocka_unit_test(test_closed_keeps_to_its_number),
         cmocka_unit_test(test_touch_asks_each_once),
+        cmocka_unit_test(test_touch_for_so_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
