@@ -20,6 +20,8 @@ IMAGES :=
 VMS := 1000
 PORT := 8080
 APPEND :=
+# Options of tools/bench-scale.
+SCALE :=
 CROSS := aarch64-linux-gnu-
 V := 0
 
@@ -88,7 +90,7 @@ footprint: all
 bench: all
 	@tools/bench
 
-test: all $(UNIT_TESTS) $(FUZZ_TESTS)
+test: all $(LOAD) $(UNIT_TESTS) $(FUZZ_TESTS)
 	@tools/test-all --system $(UNIT_TESTS) $(FUZZ_TESTS)
 
 clean:

@@ -4,7 +4,7 @@ logarithmic, one line a mode. Follows the reader's choice of dark or light."""
 
 import math
 
-WIDTH, PANEL, LEFT, RIGHT, TOP, GAP, BOTTOM = 760, 240, 76, 20, 58, 46, 44
+WIDTH, PANEL, LEFT, RIGHT, TOP, GAP, BOTTOM = 760, 240, 76, 36, 74, 46, 44
 PANELS = [("requests_per_s", "requests/s"), ("p99_ms", "p99, ms")]
 # Readable on both backgrounds, and apart for those who confuse red and green.
 COLOURS = ["#2f81f7", "#e3770e", "#a371f7", "#3fa35b", "#d1477a"]
