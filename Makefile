@@ -4,9 +4,11 @@
 #
 #   el2.mk              the EL2 image                 build/toklat.elf, build/toklat.bin
 #   guests/guests.mk    the guest images              build/guests/*.elf
+#   tools/toklat.mk     the host's command            build/toklat
 #   deploy.mk           device tree and archive       build/deploy/*.dtb, *.cpio
 #   tests/unit/unit.mk  host programs under sanitizers, unit tests and fuzzers
 #   tests/bench/bench.mk  the load generator          build/bench/load
+#   tests/bench/codec   what pages take in the store
 #   check.mk            what `make check` looks at
 #
 # Whatever a user may set on the command line is here, with its default.
@@ -18,6 +20,7 @@ SMP := 1
 DEPLOY := dts/web.dts
 IMAGES :=
 VMS := 1000
+STORE :=
 PORT := 8080
 APPEND :=
 # Options of tools/bench-scale.
@@ -25,7 +28,7 @@ SCALE :=
 CROSS := aarch64-linux-gnu-
 V := 0
 
-export MEM CPU GIC SMP DEPLOY IMAGES VMS PORT APPEND CROSS
+export MEM CPU GIC SMP DEPLOY IMAGES VMS STORE PORT APPEND CROSS
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -56,7 +59,7 @@ endef
 # Debian packages that the goals need are installed before anything else happens.
 GOALS := $(or $(MAKECMDGOALS),all)
 PACKAGE_GROUPS := build
-PACKAGE_GROUPS += $(if $(filter run debug footprint bench bench-scale test,$(GOALS)),run)
+PACKAGE_GROUPS += $(if $(filter run debug footprint bench bench-scale bench-codec test,$(GOALS)),run)
 PACKAGE_GROUPS += $(if $(filter test unit fuzz check bench-scale,$(GOALS)),test)
 PACKAGE_GROUPS += $(if $(filter bench-scale,$(GOALS)),scale)
 PACKAGE_GROUPS += $(if $(filter check,$(GOALS)),check)
@@ -72,11 +75,13 @@ endif
 include el2.mk
 -include guests/guests.mk
 include deploy.mk
+include tools/toklat.mk
 include tests/unit/unit.mk
 include tests/bench/bench.mk
+include tests/bench/codec/codec.mk
 include check.mk
 
-all: $(EL2_BIN) guests $(INITRD)
+all: $(EL2_BIN) guests $(INITRD) $(TOOL)
 
 run: $(EL2_BIN) $(INITRD)
 	@exec tools/run $(INITRD)

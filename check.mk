@@ -57,10 +57,10 @@ $(Q)clang-tidy --quiet $< -- $(wordlist 2,99,$(1)) 2>/dev/null
 @touch $@
 endef
 
-build/check/el2/%.ok: %.c .clang-tidy build/check/flags | build/libfdt/.headers
+build/check/el2/%.ok: %.c .clang-tidy build/check/flags | $(LIBRARY_HEADERS)
 	$(call examine,$(CHECK_CC) $(CHECK_CFLAGS))
 
-build/check/host/%.ok: %.c .clang-tidy build/check/flags | build/libfdt/.headers
+build/check/host/%.ok: %.c .clang-tidy build/check/flags | $(LIBRARY_HEADERS)
 	$(call examine,clang $(CHECK_HOST_CFLAGS))
 
 build/check/guest/%.ok: %.c .clang-tidy build/check/flags | guests

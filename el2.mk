@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# The EL2 image: every source of the rooms and of arch/arm64, with the read-only part of libfdt.
+# The EL2 image: every source of the rooms and of arch/arm64, with the read-only part of libfdt and
+# with LZ4.
 # It is position-independent and relocates itself, so it is linked at 0 without a dynamic linker.
 
 EL2_ELF := build/toklat.elf
@@ -23,18 +24,20 @@ EL2_MACHINE := -march=armv8-a -mgeneral-regs-only -mstrict-align -mno-outline-at
 EL2_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fpie -fvisibility=hidden $(EL2_MACHINE) \
 	-fno-stack-protector -fno-common -fno-asynchronous-unwind-tables -fno-strict-aliasing \
 	-ffixed-x18 -ffunction-sections -fdata-sections -flto=auto
-EL2_INCLUDE := -I. -isystem core/base/libc -isystem build/libfdt/include
+EL2_INCLUDE := -I. -isystem core/base/libc -isystem build/libfdt/include \
+	-isystem build/lz4/include
+LIBRARY_HEADERS := build/libfdt/.headers build/lz4/.headers
 EL2_LDFLAGS := -static-pie -nostdlib -Wl,--no-dynamic-linker -Wl,--gc-sections \
 	-Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--build-id=none -Wl,-T,$(EL2_LD)
 
 $(EL2_BIN): $(EL2_ELF)
 	$(call say,OBJCOPY,$@) $(OBJCOPY) -O binary $< $@
 
-$(EL2_ELF): $(EL2_OBJ) build/el2/libfdt.a $(EL2_LD) build/el2/flags
+$(EL2_ELF): $(EL2_OBJ) build/el2/libfdt.a build/el2/lz4.o $(EL2_LD) build/el2/flags
 	$(call say,LINK,$@) $(CC) $(EL2_CFLAGS) $(EL2_LDFLAGS) -Wl,-Map,build/toklat.map -o $@ \
-		$(EL2_OBJ) build/el2/libfdt.a
+		$(EL2_OBJ) build/el2/lz4.o build/el2/libfdt.a
 
-build/el2/%.o: %.c build/el2/flags | build/libfdt/.headers
+build/el2/%.o: %.c build/el2/flags | $(LIBRARY_HEADERS)
 	@mkdir -p $(@D)
 	$(call say,CC,$<) $(CC) $(EL2_CFLAGS) $(WARNINGS) $(EL2_INCLUDE) -MMD -MP -c -o $@ $<
 
@@ -71,5 +74,24 @@ build/el2/libfdt.a: $(LIBFDT_C:%=build/el2/libfdt/%.o)
 build/el2/libfdt/%.o: build/libfdt/.headers build/el2/flags
 	@mkdir -p $(@D)
 	$(call say,CC,libfdt/$*.c) $(CC) $(EL2_CFLAGS) -w $(EL2_INCLUDE) -c -o $@ $(LIBFDT_DIR)/$*.c
+
+# LZ4, as mm/lz4.h has it. EL2 calls it with the MMU on, so it may load words where they lie; joined
+# with its callers by -flto it would not.
+LZ4_SOURCE := lz4=1.9.4*
+LZ4_DIR := build/src/lz4/lib
+
+build/lz4/source: FORCE
+	$(call remember,$(LZ4_SOURCE))
+
+build/lz4/.headers: tools/fetch-source build/lz4/source
+	$(call say,FETCH,lz4) tools/fetch-source "$(LZ4_SOURCE)" build/src/lz4 lib/lz4.c lib/lz4.h
+	@mkdir -p build/lz4/include
+	@cp $(LZ4_DIR)/lz4.h build/lz4/include/
+	@touch $@
+
+build/el2/lz4.o: build/lz4/.headers mm/lz4.h build/el2/flags
+	@mkdir -p $(@D)
+	$(call say,CC,lz4.c) $(CC) $(EL2_CFLAGS) -mno-strict-align -fno-lto -w $(EL2_INCLUDE) \
+		-include mm/lz4.h -c -o $@ $(LZ4_DIR)/lz4.c
 
 -include $(EL2_OBJ:.o=.d)

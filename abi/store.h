@@ -34,6 +34,7 @@
 #define STORE_SEGMENT_SECTORS_MAX 131072u /* 64 MiB */
 #define STORE_SEGMENTS_MIN 8u
 #define STORE_SEGMENTS_MAX 65536u
+#define STORE_VMS_MAX 1048576u
 #define STORE_TEMPLATES_MAX 32u /* slots after those of the VMs */
 #define STORE_RECORD_SECTORS_MAX 2040u
 
@@ -92,8 +93,9 @@ struct store_checkpoint {
     uint64_t ticks_ns; /* machine time (docs/virtual-architecture.md), continued over boots */
     uint32_t entries;  /* vms + STORE_TEMPLATES_MAX */
     uint32_t entries_crc;
-    uint32_t clean; /* 1: nothing was resident: written at shutdown */
-    uint8_t reserved[428];
+    uint32_t clean;        /* 1: nothing was resident: written at shutdown */
+    uint32_t next_segment; /* where the log goes on when there is no room behind `offset` */
+    uint8_t reserved[424];
 };
 
 enum store_kind {
@@ -114,19 +116,20 @@ struct store_entry {
 #define STORE_BATCH_HEADER_SECTORS (STORE_BATCH_HEADER_BYTES / STORE_SECTOR_BYTES)
 #define STORE_BATCH_ENTRIES 166u
 
-/* Batches follow each other without gaps. A segment's last one is where no more than a header is
- * left, or where the batch that follows by sequence is at the start of `next_segment`. */
+/* Batches follow each other without gaps: the next one is behind this one or, when there was no
+ * room for it, at the start of `next_segment`. */
 struct store_batch {
     uint64_t magic;
     uint32_t version;
     uint32_t crc; /* of these 4,096 bytes */
     uint8_t uuid[16];
-    uint64_t sequence;     /* counts batches, over all boots, without gaps */
-    uint64_t checkpoint;   /* sequence of the newest checkpoint that was complete */
-    uint32_t segment;      /* where it is */
-    uint32_t next_segment; /* where the log goes on when this segment is full */
-    uint32_t sectors;      /* with the header; a multiple of 8 */
-    uint32_t count;        /* of entries */
+    uint64_t sequence;   /* counts batches, over all boots, without gaps */
+    uint64_t checkpoint; /* sequence of the newest checkpoint that was complete */
+    uint32_t segment;    /* where it is */
+    uint32_t
+        next_segment; /* where the log goes on when this segment is full; all ones: not known */
+    uint32_t sectors; /* with the header; a multiple of 8 */
+    uint32_t count;   /* of entries */
     uint64_t wall_ns;
     uint64_t ticks_ns;
     uint64_t boots;
@@ -158,7 +161,7 @@ struct store_extra {
 };
 
 /* A page of the VM's own. Pages follow each other in the order of this table, each `length` * 8
- * bytes, from the first multiple of 8 after the head on. */
+ * bytes, from head_bytes on. */
 struct store_page {
     uint16_t number; /* address / 4096 */
     uint16_t code;   /* enum store_coding << 12 | length / 8 */
@@ -169,18 +172,19 @@ enum store_coding {
     STORE_RAW = 0,   /* the page itself */
     STORE_DELTA = 1, /* against the template's page of that number, or zeroes */
     STORE_LZ4 = 2,   /* a block of LZ4, a 64-bit length of it before, padded with zeroes */
+    STORE_HOLE = 3,  /* nothing: the template has a page there, the VM gave it back */
 };
 
 #define STORE_PAGE_CODE(coding, bytes) ((uint16_t)((coding) << 12 | (bytes) / 8))
 #define STORE_PAGE_CODING(code) ((code) >> 12)
-#define STORE_PAGE_BYTES(code) (((code) & 0xFFFu) * 8u)
+#define STORE_PAGE_BYTES(code) (((code)&0xFFFu) * 8u)
 
 #define STORE_RECORD_EXTRA 1u    /* struct store_extra follows struct store_record */
 #define STORE_RECORD_RUNNABLE 2u /* it did not wait for an event */
 #define STORE_RECORD_WFI 4u      /* it waits in WFI, not in idle() */
 
-/* A record's head: this, then perhaps a struct store_extra, then `pages` of struct store_page. `crc`
- * covers all of it. */
+/* A record's head: this, then perhaps a struct store_extra, then `pages` of struct store_page.
+ * `crc` covers all of it. */
 struct store_record {
     uint64_t magic;
     uint32_t version;
@@ -192,10 +196,10 @@ struct store_record {
     uint32_t slot;
     uint32_t flags;
     uint32_t sectors;
-    uint32_t head_bytes;
-    uint32_t hot_bytes; /* from the record's start to the end of its hot pages */
-    uint16_t pages;     /* all */
-    uint16_t hot_pages; /* those that were touched while it was resident last: the first ones */
+    uint32_t head_bytes; /* with room of zeroes behind the table; the pages begin here */
+    uint32_t hot_bytes;  /* from the record's start to the end of its hot pages */
+    uint16_t pages;      /* all */
+    uint16_t hot_pages;  /* those that were touched while it was resident last: the first ones */
     uint64_t wall_ns;
     uint64_t deadline_ns;
     uint64_t generation;

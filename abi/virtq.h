@@ -6,7 +6,10 @@
  * side, which must survive a hostile driver, is dev/virtual/vring.c. The driver trusts the memory
  * of the ring, but not what the device writes: an out-of-range id in the used ring is refused.
  *
- * Descriptor chains here are one descriptor long: a frame and its header lie together in a buffer.
+ * Two ways of use. virtq_add and virtq_take: every buffer is one descriptor, and a used one is free
+ * at once. virtq_push, virtq_offer, virtq_pop and virtq_free: chains of descriptors; their owner
+ * notes which heads are in flight and how long, for only that tells whether the device may have
+ * used what it says it has.
  */
 #ifndef ABI_VIRTQ_H
 #define ABI_VIRTQ_H
@@ -102,29 +105,45 @@ static inline void virtq_init(struct virtq *q, uint16_t size, void *desc, void *
     }
 }
 
-/* Offers one buffer to the device; returns its descriptor, or -1 when the ring is full. The device
- * sees it at once; it is told by a notification or doorbell when virtq_wants_notify() says so. */
+/* Fills the descriptor q->free_head, of which there is one: it is the next of a chain, whose parts
+ * all but the last have VIRTQ_DESC_F_NEXT, those that the device reads before those that it writes.
+ * The chain's head is q->free_head before its first part. */
+static inline void virtq_push(struct virtq *q, uint64_t addr, uint32_t len, uint16_t flags)
+{
+    struct virtq_desc *d = &q->desc[q->free_head];
+    q->free_head = d->next; /* the part that follows: the free are linked as a chain is */
+    q->free_count--;
+    d->addr = addr;
+    d->len = len;
+    d->flags = flags;
+}
+
+/* Offers a chain to the device, which sees it at once; it is told by a notification or doorbell
+ * when virtq_wants_notify() says so. */
+static inline void virtq_offer(struct virtq *q, uint16_t head)
+{
+    uint16_t idx = q->avail->idx;
+    q->avail->ring[idx & (q->size - 1)] = head;
+    virtq_barrier(); /* the entry is there before the index that shows it */
+    q->avail->idx = (uint16_t)(idx + 1);
+}
+
+/* Offers one buffer to the device as virtq_offer does; returns its descriptor, or -1 when the ring
+ * is full. */
 static inline int virtq_add(struct virtq *q, uint64_t addr, uint32_t len, bool device_writes)
 {
     if (q->free_count == 0) {
         return -1;
     }
     uint16_t id = q->free_head;
-    struct virtq_desc *d = &q->desc[id];
-    q->free_head = d->next;
-    q->free_count--;
-    d->addr = addr;
-    d->len = len;
-    d->flags = device_writes ? VIRTQ_DESC_F_WRITE : 0;
-    uint16_t idx = q->avail->idx;
-    q->avail->ring[idx & (q->size - 1)] = id;
-    virtq_barrier(); /* the entry is there before the index that shows it */
-    q->avail->idx = (uint16_t)(idx + 1);
+    virtq_push(q, addr, len, device_writes ? VIRTQ_DESC_F_WRITE : 0);
+    virtq_offer(q, id);
     return id;
 }
 
-/* Takes one buffer back from the device; returns its descriptor and its written length, or -1. */
-static inline int virtq_take(struct virtq *q, uint32_t *len)
+/* Takes the next entry of the used ring; returns its head and its written length, or -1 when there
+ * is none or it is out of range. The caller checks that the head is in flight. */
+static inline int virtq_pop(struct virtq *q, uint32_t *len)
 {
     if (q->used->idx == q->last_used) {
         return -1;
@@ -134,13 +153,29 @@ static inline int virtq_take(struct virtq *q, uint32_t *len)
     uint32_t id = e->id;
     *len = e->len;
     q->last_used++;
-    if (id >= q->size) {
-        return -1;
+    return id < q->size ? (int)id : -1;
+}
+
+/* Frees the chain of `count` descriptors that begins with `head`. */
+static inline void virtq_free(struct virtq *q, uint16_t head, uint16_t count)
+{
+    uint16_t last = head;
+    for (uint16_t i = 1; i < count; i++) {
+        last = q->desc[last].next;
     }
-    q->desc[id].next = q->free_head;
-    q->free_head = (uint16_t)id;
-    q->free_count++;
-    return (int)id;
+    q->desc[last].next = q->free_head;
+    q->free_head = head;
+    q->free_count = (uint16_t)(q->free_count + count);
+}
+
+/* Takes one buffer back from the device; returns its descriptor and its written length, or -1. */
+static inline int virtq_take(struct virtq *q, uint32_t *len)
+{
+    int id = virtq_pop(q, len);
+    if (id >= 0) {
+        virtq_free(q, (uint16_t)id, 1);
+    }
+    return id;
 }
 
 static inline bool virtq_has_used(const struct virtq *q)

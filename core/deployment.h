@@ -25,6 +25,7 @@ struct deployment_group {
     uint64_t memory_bytes; /* 0: as the image says */
     uint16_t weight;       /* SCHED_WEIGHT_NORMAL if not said */
     enum nic_reach reach;
+    bool restart;       /* after a power cut its VMs begin anew */
     bool start_at_boot; /* otherwise the first packet or the supervisor starts an instance */
     bool supervisor;    /* may use vm_control; one group with one instance at most */
     char args[TOKLAT_ARGS_BYTES];

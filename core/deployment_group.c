@@ -9,6 +9,7 @@
 /* Words of "network" in the order of enum nic_reach, and of "start". */
 static const char *const network_words[] = {"none", "internal", "uplink"};
 static const char *const start_words[] = {"demand", "boot"};
+static const char *const recovery_words[] = {"resume", "restart"};
 
 static bool is_name_char(char c)
 {
@@ -73,14 +74,16 @@ static bool read_numbers(const struct node *n, struct deployment_group *g)
 
 static bool read_words(const struct node *n, struct deployment_group *g)
 {
-    unsigned reach = NIC_NONE, start = 0;
+    unsigned reach = NIC_NONE, start = 0, recovery = 0;
 
     if (!node_word(n, "network", network_words, ARRAY_SIZE(network_words), &reach) ||
-        !node_word(n, "start", start_words, ARRAY_SIZE(start_words), &start)) {
+        !node_word(n, "start", start_words, ARRAY_SIZE(start_words), &start) ||
+        !node_word(n, "recovery", recovery_words, ARRAY_SIZE(recovery_words), &recovery)) {
         return false;
     }
     g->reach = (enum nic_reach)reach;
     g->start_at_boot = start == 1;
+    g->restart = recovery == 1;
     return true;
 }
 
@@ -127,9 +130,10 @@ static bool has_no_children(const struct node *n)
 
 bool deployment_group_read(const struct node *n, struct deployment_group *g)
 {
-    static const char *const known[] = {
-        "compatible", "image", "instances", "reserve",    "memory",  "weight",        "network",
-        "args",       "peers", "start",     "supervisor", "phandle", "linux,phandle", NULL};
+    static const char *const known[] = {"compatible", "image",         "instances", "reserve",
+                                        "memory",     "weight",        "network",   "args",
+                                        "peers",      "start",         "recovery",  "supervisor",
+                                        "phandle",    "linux,phandle", NULL};
 
     _Static_assert(NIC_NONE == 0 && NIC_INTERNAL == 1 && NIC_UPLINK == 2, "network_words");
     memset(g, 0, sizeof(*g));

@@ -16,6 +16,8 @@
 #include "core/network.h"
 #include "dev/drivers/rtc.h"
 #include "dev/drivers/uart.h"
+#include "dev/drivers/virtio_blk.h"
+#include "dev/drivers/virtio_mmio.h"
 #include "dev/drivers/virtio_net.h"
 
 #define PATH_MAX 128
@@ -23,6 +25,8 @@
 static int uart_node = -1;
 static void (*on_key)(char c);
 static struct uplink *uplink;
+static struct block_device *block;
+static void (*on_block_done)(void);
 
 /* The first register range of `node`, mapped. */
 static enum err map_registers(const void *fdt, int node, uintptr_t *base)
@@ -126,16 +130,11 @@ void devices_start_keys(const struct machine *m, void (*key)(char c))
     uart_start_interrupts();
 }
 
-/* --- network ------------------------------------------------------------------------------ */
+/* --- virtio ------------------------------------------------------------------------------- */
 
-static void on_uplink(uint32_t irq)
-{
-    (void)irq;
-    virtio_net_ack(uplink);
-    network_interrupt();
-}
-
-static enum err probe(const void *fdt, int node)
+/* Tries the driver `probe` on what is in the slot `node`, whose interrupt goes to `handler`. */
+static enum err try_slot(const void *fdt, int node, enum err (*probe)(uintptr_t base, uint32_t irq),
+                         irq_fn handler)
 {
     uintptr_t base;
     uint32_t irq;
@@ -144,31 +143,86 @@ static enum err probe(const void *fdt, int node)
         e = interrupt_of(fdt, node, &irq);
     }
     if (e == OK) {
-        e = virtio_net_probe(base, irq, &uplink);
+        e = probe(base, irq);
     }
     if (e == OK) {
+        e = irq_register(irq, handler);
+    }
+    return e;
+}
+
+/* The first slot whose device works with the driver. A slot says of what kind its device is: no
+ * two drivers take the same. */
+static bool find_virtio(const void *fdt, enum err (*probe)(uintptr_t base, uint32_t irq),
+                        irq_fn handler)
+{
+    int node = -1;
+    while ((node = fdt_node_offset_by_compatible(fdt, node, VIRTIO_MMIO_COMPATIBLE)) >= 0) {
+        enum err e = try_slot(fdt, node, probe, handler);
+        if (e == OK) {
+            return true;
+        }
+        if (e != ERR_NOT_FOUND) {
+            log_warn("device tree: %s: %s", fdt_get_name(fdt, node, NULL), err_name(e));
+        }
+    }
+    return false;
+}
+
+static void on_uplink(uint32_t irq)
+{
+    (void)irq;
+    virtio_net_ack(uplink);
+    network_interrupt();
+}
+
+static enum err probe_uplink(uintptr_t base, uint32_t irq)
+{
+    enum err e = virtio_net_probe(base, irq, &uplink);
+    if (e == OK) {
         network_set_uplink(uplink);
-        e = irq_register(irq, on_uplink);
     }
     return e;
 }
 
 void devices_start_network(const struct machine *m)
 {
-    int node = -1;
-    while ((node = fdt_node_offset_by_compatible(m->fdt, node, VIRTIO_NET_COMPATIBLE)) >= 0) {
-        enum err e = probe(m->fdt, node);
-        if (e == OK) {
-            const uint8_t *a = uplink->mac;
-            log_info("uplink %s at %02x:%02x:%02x:%02x:%02x:%02x", uplink->name, a[0], a[1], a[2],
-                     a[3], a[4], a[5]);
-            return;
-        }
-        if (e != ERR_NOT_FOUND) {
-            log_warn("device tree: %s: %s", fdt_get_name(m->fdt, node, NULL), err_name(e));
-        }
+    if (!find_virtio(m->fdt, probe_uplink, on_uplink)) {
+        log_warn("no uplink: VMs reach only each other");
+        return;
     }
-    log_warn("no uplink: VMs reach only each other");
+    const uint8_t *a = uplink->mac;
+    log_info("uplink %s at %02x:%02x:%02x:%02x:%02x:%02x", uplink->name, a[0], a[1], a[2], a[3],
+             a[4], a[5]);
+}
+
+static void on_block(uint32_t irq)
+{
+    (void)irq;
+    virtio_blk_ack(block);
+    on_block_done();
+}
+
+static enum err probe_block(uintptr_t base, uint32_t irq)
+{
+    (void)irq;
+    return virtio_blk_probe(base, &block);
+}
+
+void devices_start_block(const struct machine *m, void (*interrupt)(void))
+{
+    on_block_done = interrupt;
+    if (!find_virtio(m->fdt, probe_block, on_block)) {
+        block = NULL;
+        return;
+    }
+    log_info("store device %s: %llu MiB", block->name,
+             (unsigned long long)(block->sectors / (MIB(1) / BLOCK_SECTOR_BYTES)));
+}
+
+struct block_device *devices_block(void)
+{
+    return block;
 }
 
 /* --- clock and entropy -------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #define CORE_DEVICES_H
 
 #include "arch/machine.h"
+#include "mm/block.h"
 
 /* The hypervisor's console: /chosen/stdout-path, or the first UART that EL2 has a driver for. From
  * here on the log is seen. Works with the MMU off. False: there is none; all else goes on. */
@@ -17,6 +18,13 @@ void devices_start_keys(const struct machine *m, void (*key)(char c));
 
 /* The first network device that works becomes the uplink. */
 void devices_start_network(const struct machine *m);
+
+/* The first block device that works is for the store. Its interrupt is acknowledged, and then
+ * `interrupt` is called, which polls it; EL2, interrupts masked. */
+void devices_start_block(const struct machine *m, void (*interrupt)(void));
+
+/* That device; NULL: there is none. */
+struct block_device *devices_block(void);
 
 /* Unix time in seconds, or 0 when the board has no clock. */
 uint64_t devices_read_clock(const struct machine *m);

@@ -8,6 +8,7 @@
 #include "arch/time.h"
 #include "core/base/log.h"
 #include "core/group.h"
+#include "core/residence.h"
 #include "core/run.h"
 
 static void stop(struct vm *vm)
@@ -18,7 +19,8 @@ static void stop(struct vm *vm)
     wheel_cancel(&r->wheel, &vm->stub->timeout);
     mux_remove(&r->mux, &vm->sched, counter_now());
     vm->ended = true;
-    vm->wait = WAIT_NONE; /* no event wakes it any more */
+    vm->wait = WAIT_NONE;     /* no event wakes it any more */
+    list_remove(&vm->ending); /* should it wait for room */
     list_push_back(&r->ending, &vm->ending);
 }
 
@@ -70,7 +72,8 @@ static void define_again(struct stub *s)
 static void restart(struct stub *s)
 {
     define_again(s);
-    enum err e = vm_start(s);
+    residence_forget(s, STORE_NOTHING);
+    enum err e = residence_start(s);
     if (e != OK) {
         log_error("[%s/%u] does not start again: %s", groups[s->group].config->name, vm_instance(s),
                   err_name(e));
@@ -91,6 +94,7 @@ static void reap(struct vm *vm)
         g->live--;
         g->dead++;
         s->state = VM_DEAD;
+        residence_forget(s, STORE_DEAD);
     }
 }
 
@@ -114,6 +118,7 @@ void vm_destroy(struct stub *s)
         g->defined++;
         s->state = VM_DEFINED;
     }
+    residence_forget(s, STORE_NOTHING);
     if (vm_instance(s) > g->config->count) {
         g->defined--;
         vm_put_absent(g, s);

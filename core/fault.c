@@ -7,7 +7,11 @@
 #include "arch/irq.h"
 #include "arch/time.h"
 #include "core/base/string.h"
+#include "core/residence.h"
 #include "core/run.h"
+
+/* Faults after which the gatekeeper looks at how many frames are free. */
+#define FRAMES_LOOKED_AT 64
 
 struct last_fault last_fault;
 
@@ -53,7 +57,14 @@ static struct context *on_abort(struct vm *vm, const struct trap *t)
     enum err e = t->permanent ? ERR_INVALID : space_fault(&vm->space, t->ipa, access);
     if (likely(e == OK)) {
         vm_show_account(vm);
+        if (unlikely(run_this()->faults % FRAMES_LOOKED_AT == 0)) {
+            gate_poke(&gatekeeper);
+        }
         return &vm->context;
+    }
+    if ((e == ERR_AWAY && residence_wait_for_page(vm)) ||
+        (e == ERR_NO_MEMORY && residence_wait_for_room(vm))) {
+        return run_resume(); /* and the access is tried again */
     }
     kill_for(vm, t, describe(t, e));
     return run_resume();

@@ -3,11 +3,15 @@
  * Groups: from an image in the archive to a template.
  */
 #include "core/group.h"
+#include "arch/memory.h"
 #include "core/archive.h"
 #include "core/base/log.h"
 #include "core/base/string.h"
+#include "core/bringback.h"
 #include "core/identity.h"
+#include "core/residence.h"
 #include "core/run.h"
+#include "core/snapshot.h"
 
 /* Clones that one pass of the scheduler starts: bounds the time that others wait. */
 #define STARTS_AT_ONCE 16
@@ -44,6 +48,50 @@ void group_freeze(struct group *g)
         g->start_next = 1;
         group_starts_due++;
     }
+    residence_work_due = true; /* it is to be saved */
+}
+
+/* A template is written once, when it is made: without it the records of its VMs are worth nothing.
+ */
+bool group_save_templates(void)
+{
+    bool saved = false;
+    for (unsigned i = 0; i < group_count; i++) {
+        struct group *g = &groups[i];
+        if (g->state != GROUP_READY || g->template_id || g->unsavable || !store_takes_records()) {
+            continue;
+        }
+        enum err e = snapshot_write_template(g);
+        if (e == ERR_RANGE) {
+            g->unsavable = true;
+            log_warn(
+                "group %s: its template is too large for a record: its VMs stay in memory, and "
+                "are lost with it",
+                g->config->name);
+        }
+        saved |= e == OK;
+    }
+    return saved;
+}
+
+/* Of all that a template is made from: an image that changes, or is told something else, makes
+ * another one. */
+static uint32_t image_key(const struct group *g, const void *file, size_t bytes)
+{
+    const struct deployment_group *c = g->config;
+    const struct switch_config *net = switch_get_config();
+    uint32_t crc = checksum(0, file, bytes);
+    crc = checksum(crc, c->name, sizeof(c->name));
+    crc = checksum(crc, c->args, sizeof(c->args));
+    crc = checksum(crc, &g->image.layout.pages, sizeof(g->image.layout.pages));
+    crc = checksum(crc, net, sizeof(*net));
+    for (uint32_t i = 0; i < c->peer_count; i++) {
+        const struct deployment_group *peer = groups[c->peers[i]].config;
+        crc = checksum(crc, peer->name, sizeof(peer->name));
+        crc = checksum(crc, &peer->first_vm, sizeof(peer->first_vm));
+        crc = checksum(crc, &peer->count, sizeof(peer->count));
+    }
+    return crc;
 }
 
 static enum err find_image(struct group *g, const void *archive, size_t bytes)
@@ -59,6 +107,7 @@ static enum err find_image(struct group *g, const void *archive, size_t bytes)
     }
     if (e == OK) {
         e = image_parse(file, file_bytes, g->config->memory_bytes, &g->image, &why);
+        g->image_key = image_key(g, file, file_bytes);
     }
     if (e != OK) {
         log_error("group %s: %s: %s%s%s is %llu (0x%llx), limit %llu (0x%llx): %s", g->config->name,
@@ -95,9 +144,33 @@ static enum err load(struct group *g)
     return OK;
 }
 
+/* The template as it is in the store. False: it has none that can be used. */
+static bool load_stored(struct group *g)
+{
+    if (!bringback_template_is_stored(g)) {
+        return false;
+    }
+    g->boot = (struct stub){.group = g->index, .state = VM_LIVE};
+    if (vm_allocate(&g->boot, true) != OK) {
+        return false;
+    }
+    struct vm *vm = g->boot.vm;
+    space_init(&vm->space, &g->image.layout, FRAME_OWNER_NONE);
+    if (bringback_template(g, vm) != OK) {
+        vm_free(vm);
+        return false;
+    }
+    g->template = vm;
+    return true;
+}
+
 static void prepare(struct group *g, const void *archive, size_t bytes)
 {
     enum err e = find_image(g, archive, bytes);
+    if (e == OK && load_stored(g)) {
+        group_freeze(g);
+        return;
+    }
     if (e == OK) {
         e = load(g);
         if (e != OK) {
@@ -113,7 +186,7 @@ static void prepare(struct group *g, const void *archive, size_t bytes)
     }
 }
 
-enum err group_init_all(const struct deployment *d, const void *archive, size_t bytes)
+enum err group_define_all(const struct deployment *d)
 {
     enum err e = vm_table_init(d->vm_count);
     if (e != OK) {
@@ -125,17 +198,21 @@ enum err group_init_all(const struct deployment *d, const void *archive, size_t 
         groups[i].index = (uint8_t)i;
         define_stubs(&groups[i]);
     }
+    return OK;
+}
+
+void group_prepare_all(const void *archive, size_t bytes)
+{
     for (unsigned i = 0; i < group_count; i++) {
         prepare(&groups[i], archive, bytes);
     }
-    return OK;
 }
 
 static void start_next(struct group *g)
 {
     struct stub *s = vm_find(g->config->first_vm + g->start_next - 1);
     if (s && s->state == VM_DEFINED) {
-        enum err e = vm_start(s);
+        enum err e = residence_start(s);
         if (e != OK) {
             log_error("group %s: instance %u and those after it do not start: %s", g->config->name,
                       g->start_next, err_name(e));

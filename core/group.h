@@ -7,11 +7,18 @@
 
 #include "core/vm.h"
 
-/* Sets `groups` up for a deployment: the stubs of all VMs, and for each group its image from the
- * archive, loaded and, if it checkpoints, runnable. A group whose image is refused or does not
- * fit is FAILED, which is said on the console; its VMs answer nobody. ERR_NO_MEMORY: the stubs do
- * not fit in memory; nothing runs. Boot CPU. */
-enum err group_init_all(const struct deployment *d, const void *archive, size_t bytes) MUST_USE;
+/* Sets `groups` up for a deployment, and the stubs of all VMs. ERR_NO_MEMORY: they do not fit in
+ * memory; nothing runs. Boot CPU. */
+enum err group_define_all(const struct deployment *d) MUST_USE;
+
+/* Gives each group its template: from the store; or its image from the archive, loaded and, if it
+ * checkpoints, runnable. A group whose image is refused or does not fit is FAILED, which is said on
+ * the console; its VMs answer nobody. Boot CPU. */
+void group_prepare_all(const void *archive, size_t bytes);
+
+/* Writes templates to the store that are not there yet, as far as it takes them now; returns
+ * whether it took any. */
+bool group_save_templates(void);
 
 /* The template called checkpoint(): it is frozen, and its clones may start. Not before the VM is
  * off its multiplexer. */

@@ -8,6 +8,7 @@
 #include "core/group.h"
 #include "core/hypercall.h"
 #include "core/network.h"
+#include "core/residence.h"
 #include "core/run.h"
 
 typedef struct context *(*call_fn)(struct vm *vm);
@@ -41,6 +42,16 @@ static int64_t status(enum err e)
     }
 }
 
+/* A page that the call needs is in the store: the call is made again when it is here. */
+static struct context *again(struct vm *vm)
+{
+    vm->context.pc -= 4;
+    if (!residence_wait_for_page(vm)) {
+        vm_kill(vm, "out of memory");
+    }
+    return run_resume();
+}
+
 static struct context *call_version(struct vm *vm)
 {
     return result(vm, TOKLAT_ABI_VERSION);
@@ -57,6 +68,9 @@ static struct context *call_idle(struct vm *vm)
         return result(vm, (int64_t)events);
     }
     bool forever = timeout_ns == TOKLAT_IDLE_FOREVER;
+    if (unlikely(run_no_timeout()) && !forever) {
+        return run_yield(vm, WAIT_IDLE);
+    }
     return run_block(vm, WAIT_IDLE, forever ? TICKS_NEVER : ticks_from_ns(timeout_ns));
 }
 
@@ -99,10 +113,11 @@ static struct context *call_doorbell(struct vm *vm)
     if (mask >> TOKLAT_QUEUES) {
         return result(vm, TOKLAT_E_INVALID);
     }
-    vm->context.x[0] = 0;
-    if (mask & 1u << TOKLAT_QUEUE_NET_TX) {
-        vm->context.x[0] = (uint64_t)status(network_transmit(vm));
+    enum err e = mask & 1u << TOKLAT_QUEUE_NET_TX ? network_transmit(vm) : OK;
+    if (unlikely(e == ERR_AWAY)) {
+        return again(vm);
     }
+    vm->context.x[0] = (uint64_t)status(e);
     return run_resume();
 }
 
@@ -117,6 +132,9 @@ static struct context *call_console_write(struct vm *vm)
         uint64_t in_page = PAGE_SIZE - ((x[1] + done) & PAGE_MASK); /* the next may not be there */
         size_t n = MIN(MIN(left, in_page), sizeof(text));
         enum err e = guest_read(&vm->space, IPA(x[1] + done), text, n);
+        if (e == ERR_AWAY && done == 0) {
+            return again(vm);
+        }
         if (e != OK) {
             return result(vm, done ? (int64_t)done : status(e));
         }
@@ -165,7 +183,7 @@ static int64_t control(struct vm *vm, uint64_t operation, uint64_t argument)
         return TOKLAT_E_NOT_FOUND;
     }
     if (operation == TOKLAT_VM_START) {
-        return status(vm_start(s));
+        return status(residence_start(s));
     }
     if (s == vm->stub) {
         return TOKLAT_E_DENIED;
@@ -216,6 +234,10 @@ static struct context *call_standard(struct vm *vm, uint32_t function)
     case PSCI_FEATURES:
         return result(vm, implemented((uint32_t)vm->context.x[1]) ? 0 : TOKLAT_E_NOT_SUPPORTED);
     case PSCI_SYSTEM_OFF:
+        if (vm_group(vm)->config->supervisor) { /* the machine's, then */
+            residence_shutdown();
+            return result(vm, 0);
+        }
         vm_exit(vm, 0);
         return run_resume();
     case PSCI_SYSTEM_RESET:

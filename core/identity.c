@@ -8,12 +8,33 @@
 #include "core/base/random.h"
 #include "core/base/string.h"
 
+/* Generations of one boot; those of the next one with the same store begin behind them. */
+#define GENERATION_BOOT_SHIFT 40
+
 static uint64_t wall_base_ns;
-static uint64_t generations; /* handed out; never 0 to a guest */
+static uint64_t machine_base_ns; /* machine time when the physical counter was 0 */
+static uint64_t generations;     /* handed out; never 0 to a guest */
 
 void identity_set_wall_base(uint64_t ns)
 {
     wall_base_ns = ns;
+}
+
+void identity_continue(uint64_t boots, uint64_t machine_ns)
+{
+    generations = boots << GENERATION_BOOT_SHIFT;
+    machine_base_ns = machine_ns;
+}
+
+uint64_t identity_wall_ns(uint64_t ticks)
+{
+    return (wall_base_ns ? wall_base_ns : machine_base_ns) + ns_from_ticks(ticks);
+}
+
+/* Guests count machine time. */
+static uint64_t guest_wall_base(void)
+{
+    return wall_base_ns ? wall_base_ns - machine_base_ns : 0;
 }
 
 static void put_ipv4(uint8_t out[4], uint32_t address)
@@ -41,7 +62,7 @@ static void put_fresh(struct toklat_system_page *p, uint32_t number)
     random_stream(p->generation, number, p->seed, sizeof(p->seed));
 }
 
-static enum err own_page(struct vm *vm)
+enum err identity_own_page(struct vm *vm)
 {
     void *page;
     enum err e = space_resolve(&vm->space, IPA(TOKLAT_SYSTEM_PAGE), ACCESS_WRITE, &page);
@@ -53,7 +74,7 @@ static enum err own_page(struct vm *vm)
 
 enum err identity_first(struct vm *vm)
 {
-    enum err e = own_page(vm);
+    enum err e = identity_own_page(vm);
     if (e != OK) {
         return e;
     }
@@ -63,7 +84,7 @@ enum err identity_first(struct vm *vm)
     p->abi_version = TOKLAT_ABI_VERSION;
     p->memory_bytes = (uint64_t)g->image.layout.pages << PAGE_SHIFT;
     p->counter_hz = counter_hz();
-    p->wall_base_ns = wall_base_ns;
+    p->wall_base_ns = guest_wall_base();
     string_copy(p->name, sizeof(p->name), g->config->name);
     string_copy(p->args, sizeof(p->args), g->config->args);
     put_peers(p, g->config);
@@ -74,7 +95,7 @@ enum err identity_first(struct vm *vm)
 
 enum err identity_clone(struct vm *vm)
 {
-    enum err e = own_page(vm);
+    enum err e = identity_own_page(vm);
     if (e != OK) {
         return e;
     }
@@ -83,6 +104,7 @@ enum err identity_clone(struct vm *vm)
     const struct switch_config *net = switch_get_config();
     p->vm_number = number;
     p->instance = vm_instance(vm->stub);
+    p->wall_base_ns = guest_wall_base();
     put_fresh(p, number);
     if (vm_group(vm)->config->reach != NIC_NONE) {
         switch_mac(number, p->mac);
@@ -93,4 +115,18 @@ enum err identity_clone(struct vm *vm)
     }
     vm_show_account(vm);
     return OK;
+}
+
+enum err identity_return(struct vm *vm, bool fresh)
+{
+    enum err e = identity_own_page(vm);
+    if (e == OK && fresh) {
+        vm->page->wall_base_ns = guest_wall_base();
+        put_fresh(vm->page, vm->stub->number);
+        vm->stub->events |= TOKLAT_EVENT_RESUMED;
+    }
+    if (e == OK) {
+        vm_show_account(vm);
+    }
+    return e;
 }

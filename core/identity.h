@@ -17,4 +17,17 @@ enum err identity_first(struct vm *vm) MUST_USE;
  * ERR_NO_MEMORY: no frame for the page. */
 enum err identity_clone(struct vm *vm) MUST_USE;
 
+/* This boot is the `boots`th with its store, and machine time goes on from `machine_ns`. */
+void identity_continue(uint64_t boots, uint64_t machine_ns);
+
+/* Unix time in ns at a tick of the physical counter; machine time on a board without a clock. */
+uint64_t identity_wall_ns(uint64_t ticks);
+
+/* A VM is back from the store. `fresh`: on a later boot, so it gets a new generation, randomness
+ * and clock, and is told. */
+enum err identity_return(struct vm *vm, bool fresh) MUST_USE;
+
+/* Points vm->page to the VM's own system page. */
+enum err identity_own_page(struct vm *vm) MUST_USE;
+
 #endif

@@ -10,12 +10,13 @@
 #include "core/footprint.h"
 #include "core/group.h"
 #include "core/network.h"
+#include "core/residence.h"
 #include "core/run.h"
 #include "dev/drivers/uart.h"
 
 #define ULL(x) ((unsigned long long)(x))
 
-static const char *const state_names[] = {"absent", "defined", "live", "dead"};
+static const char *const state_names[] = {"absent", "defined", "live", "dead", "stored", "coming"};
 static const char *const sched_names[] = {"idle", "ready", "running"};
 static const char *const group_names[] = {"booting", "ready", "failed"};
 
@@ -37,19 +38,19 @@ static void print_vm(const struct stub *s)
             vm->nic.tx_frames, vm->nic.rx_dropped + vm->nic.tx_dropped);
 }
 
-/* Those that were never started are only counted: there may be a million. */
+/* Those that are out are only counted: there may be a million. */
 static void key_vms(void)
 {
     for (unsigned i = 0; i < group_count; i++) {
         const struct group *g = &groups[i];
-        log_raw("group %s: %s; %u defined, %u live, %u dead; %llu started, %llu killed, "
-                "%llu exited\n",
-                g->config->name, group_names[g->state], g->defined, g->live, g->dead,
+        log_raw("group %s: %s; %u defined, %u live, %u stored, %u dead; %llu started, "
+                "%llu killed, %llu exited\n",
+                g->config->name, group_names[g->state], g->defined, g->live, g->stored, g->dead,
                 ULL(g->started), ULL(g->killed), ULL(g->exited));
     }
     for (uint32_t n = 1; n < vm_table_size(); n++) {
         const struct stub *s = vm_find(n);
-        if (s && s->state != VM_DEFINED) {
+        if (s && s->state != VM_DEFINED && s->state != VM_STORED) {
             print_vm(s);
         }
     }
@@ -150,9 +151,13 @@ static const struct {
     {'d', "registers of the last VM killed for a fault", key_last_fault},
     {'f', "footprint of the VMs and of the machine, as text and as a line of JSON",
      footprint_print},
+    {'g', "gatekeeper: who is in, who waits and why, as text and as a line of JSON",
+     key_gatekeeper},
     {'h', "this help", key_help},
     {'m', "memory: frames by kind", key_frames},
+    {'Q', "quit: write all VMs to the store and power off", residence_shutdown},
     {'r', "run queues and timeouts", key_run_queues},
+    {'s', "store, as a line of JSON", key_store},
     {'v', "VMs and their groups", key_vms},
 };
 

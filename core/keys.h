@@ -11,4 +11,8 @@ void keys_init(void);
 /* Prints what the key stands for; an unknown one, how to get help. */
 void keys_press(char c);
 
+/* Keys of core/keys_store.c. */
+void key_gatekeeper(void);
+void key_store(void);
+
 #endif

@@ -7,6 +7,7 @@
 #include "arch/time.h"
 #include "core/archive.h"
 #include "core/base/log.h"
+#include "core/bringback.h"
 #include "core/devices.h"
 #include "core/fault.h"
 #include "core/group.h"
@@ -15,6 +16,7 @@
 #include "core/keys.h"
 #include "core/network.h"
 #include "core/options.h"
+#include "core/residence.h"
 #include "core/run.h"
 
 /* Of all frames, the part that starting VMs leaves to those that live. */
@@ -118,10 +120,14 @@ static void deploy(const struct machine *m)
     read_deployment(m);
     network_init(&deployment.network);
     devices_start_network(m);
-    enum err e = group_init_all(&deployment, (const void *)m->initrd.base, m->initrd.bytes);
+    devices_start_block(m, residence_interrupt);
+    enum err e = group_define_all(&deployment);
     if (e != OK) {
         log_error("%u VMs: %s for their stubs; nothing is deployed", deployment.vm_count,
                   err_name(e));
+    } else {
+        bringback(devices_block(), &deployment);
+        group_prepare_all((const void *)m->initrd.base, m->initrd.bytes);
     }
     if (m->initrd.bytes) {
         frame_release_range((struct frame_range){PA(m->initrd.base), m->initrd.bytes});
@@ -138,6 +144,7 @@ void machine_main(const struct machine *m)
     start_memory(m);
     start_time_and_chance(m);
     run_init();
+    residence_init();
     trap_set_ops(&traps);
     need(fault_init(), "timers");
     options_apply(m->bootargs);

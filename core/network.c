@@ -6,7 +6,9 @@
  * its caller: vm_kill only marks it.
  */
 #include "core/network.h"
+#include "core/residence.h"
 #include "core/run.h"
+#include "core/transit.h"
 
 /* Frames of one poll of the uplink, and polls before the CPU looks at something else. */
 #define POLL_FRAMES 64
@@ -27,23 +29,32 @@ static bool exists(uint32_t n, enum nic_reach *reach)
     return true;
 }
 
+bool network_hand_over(struct vm *vm, const uint8_t *frame, size_t bytes)
+{
+    bool event = false;
+    enum err e = nic_deliver(&vm->nic, &vm->space, frame, bytes, &event);
+    if (e == ERR_AWAY) {
+        return false;
+    }
+    if (e == ERR_INVALID || e == ERR_RANGE || e == ERR_DENIED) {
+        vm_kill(vm, "receive queue: %s", err_name(e));
+    } else if (event) {
+        event_post(vm->stub, TOKLAT_EVENT_NET_RX);
+    }
+    return true;
+}
+
 static void deliver(uint32_t n, const uint8_t *frame, size_t bytes)
 {
     struct stub *s = vm_find(n);
-    if (s && s->state == VM_DEFINED && vm_start(s) != OK) {
-        counters.not_ready++;
+    if (!s || (s->state != VM_LIVE && !residence_receive(s, frame, bytes))) {
         return;
     }
-    if (!s || s->state != VM_LIVE || s->vm->ended) {
+    struct vm *vm = s->vm;
+    if (unlikely(vm->ended)) {
         counters.not_ready++;
-        return;
-    }
-    bool event = false;
-    enum err e = nic_deliver(&s->vm->nic, &s->vm->space, frame, bytes, &event);
-    if (e == ERR_INVALID || e == ERR_RANGE || e == ERR_DENIED) {
-        vm_kill(s->vm, "receive queue: %s", err_name(e));
-    } else if (event) {
-        event_post(s, TOKLAT_EVENT_NET_RX);
+    } else if (unlikely(vm->fetch && vm->fetch->first) || !network_hand_over(vm, frame, bytes)) {
+        residence_park(vm, frame, bytes);
     }
 }
 
@@ -110,7 +121,7 @@ enum err network_transmit(struct vm *vm)
     bool event = false;
     bool more = false; /* never: the budget is the largest ring */
     enum err e = nic_transmit(&vm->nic, &vm->space, TOKLAT_QUEUE_SIZE_MAX, emit, vm, &event, &more);
-    if (e != OK && e != ERR_NO_MEMORY) {
+    if (e != OK && e != ERR_NO_MEMORY && e != ERR_AWAY) {
         vm_kill(vm, "transmit queue: %s", err_name(e));
     } else if (event) {
         event_post(vm->stub, TOKLAT_EVENT_NET_TX);

@@ -8,6 +8,10 @@
 #include "core/vm.h"
 #include "dev/drivers/uplink.h"
 
+/* Copies a frame into a live VM's receive ring. False: a part of the ring is in the store (the page
+ * is vm->space.away_page); nothing has happened. */
+bool network_hand_over(struct vm *vm, const uint8_t *frame, size_t bytes);
+
 struct network_counters {
     uint64_t not_ready; /* frames for a VM whose template is not ready, or that cannot start */
     uint64_t uplink_dropped;

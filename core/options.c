@@ -5,24 +5,37 @@
 #include "core/options.h"
 #include "core/base/log.h"
 #include "core/base/string.h"
+#include "core/residence.h"
 #include "core/run.h"
 
 #define WORD_MAX 64
 
+static void set_uncompensated(bool on)
+{
+    run_this()->mux.compensate = !on;
+}
+
+static const struct {
+    const char *usual, *variant;
+    void (*set)(bool variant);
+} options[] = {
+    {"events=batched", "events=synchronous", run_set_synchronous},
+    {"compensation=on", "compensation=off", set_uncompensated},
+    {"idle=timeout", "idle=no-timeout", run_set_no_timeout},
+    {"store=working-set", "store=one-page", residence_set_one_page},
+};
+
 static void apply(const char *word)
 {
-    if (!strcmp(word, "events=batched")) {
-        run_set_synchronous(false);
-    } else if (!strcmp(word, "events=synchronous")) {
-        run_set_synchronous(true);
-    } else if (!strcmp(word, "compensation=on")) {
-        run_this()->mux.compensate = true;
-    } else if (!strcmp(word, "compensation=off")) {
-        run_this()->mux.compensate = false;
-    } else {
-        log_warn("boot argument \"%s\" is none of events=batched|synchronous, compensation=on|off",
-                 word);
+    for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+        if (!strcmp(word, options[i].usual) || !strcmp(word, options[i].variant)) {
+            options[i].set(!strcmp(word, options[i].variant));
+            return;
+        }
     }
+    log_warn("boot argument \"%s\" is none of events=batched|synchronous, compensation=on|off, "
+             "idle=timeout|no-timeout, store=working-set|one-page",
+             word);
 }
 
 void options_apply(const char *bootargs)

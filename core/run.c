@@ -11,12 +11,14 @@
 #include "arch/time.h"
 #include "core/group.h"
 #include "core/network.h"
+#include "core/residence.h"
 
 #define QUANTUM_NS (10 * NS_PER_MS)
 #define WHEEL_GRANULE_NS (50 * NS_PER_US)
 
 struct run runs[CPUS_MAX];
-static bool synchronous;
+static bool synchronous, no_timeout;
+static uint64_t time_base;
 
 struct run *run_this(void)
 {
@@ -43,12 +45,36 @@ bool run_synchronous(void)
     return synchronous;
 }
 
+void run_set_no_timeout(bool on)
+{
+    no_timeout = on;
+}
+
+bool run_no_timeout(void)
+{
+    return no_timeout;
+}
+
+void run_set_time_base(uint64_t ticks)
+{
+    time_base = ticks;
+}
+
+uint64_t run_machine_ticks(void)
+{
+    return counter_now() + time_base;
+}
+
 /* --- events ------------------------------------------------------------------------------- */
 
 static void wake(struct vm *vm)
 {
     struct run *r = run_this();
     wheel_cancel(&r->wheel, &vm->stub->timeout);
+    if (unlikely(vm->leaving)) {
+        residence_keep(vm);
+    }
+    gate_wake(&gatekeeper, &vm->gate);
     if (unlikely(synchronous)) {
         mux_wake_now(&r->mux, &vm->sched, counter_now());
     } else {
@@ -62,13 +88,40 @@ void event_post(struct stub *s, uint64_t events)
         return; /* posted before, and not seen yet: whom it wakes is awake */
     }
     s->events |= events;
-    struct vm *vm = s->state == VM_LIVE ? s->vm : NULL;
-    if (vm && vm->wait != WAIT_NONE && (events & ~vm->page->events_masked)) {
+    if (unlikely(s->state != VM_LIVE)) {
+        residence_want(s);
+        return;
+    }
+    struct vm *vm = s->vm;
+    if (vm->wait >= WAIT_IDLE && (events & ~vm->page->events_masked)) {
         wake(vm);
     }
 }
 
-static void gather(struct vm *vm)
+void run_go_on(struct vm *vm)
+{
+    if (vm->wait == WAIT_PAGE || vm->wait == WAIT_ROOM) {
+        vm->wait = WAIT_NONE;
+        gate_wake(&gatekeeper, &vm->gate);
+        mux_wake(&run_this()->mux, &vm->sched);
+    }
+}
+
+void run_arrived(struct vm *vm, uint64_t deadline)
+{
+    if (vm->ended || vm->sched.state != SCHED_BLOCKED) {
+        return;
+    }
+    if (vm->wait == WAIT_NONE) {
+        mux_wake(&run_this()->mux, &vm->sched);
+    } else if (event_ready(vm)) {
+        wake(vm);
+    } else {
+        gate_idle(&gatekeeper, &vm->gate, deadline, counter_now());
+    }
+}
+
+void event_gather(struct vm *vm)
 {
     if (vm->stub->events) {
         vm->page->events_pending |= vm->stub->events;
@@ -78,7 +131,7 @@ static void gather(struct vm *vm)
 
 uint64_t event_ready(struct vm *vm)
 {
-    gather(vm);
+    event_gather(vm);
     return vm->page->events_pending & ~vm->page->events_masked & TOKLAT_EVENTS_ALL;
 }
 
@@ -118,7 +171,12 @@ static inline void expire(struct run *r, uint64_t now)
 {
     struct timeout *t;
     while (unlikely(now >= wheel_next(&r->wheel)) && (t = wheel_expire(&r->wheel, now))) {
-        event_post(container_of(t, struct stub, timeout), TOKLAT_EVENT_TIMER);
+        struct stub *s = container_of(t, struct stub, timeout);
+        if (unlikely(s->state != VM_LIVE)) {
+            residence_timeout(s, now);
+        } else {
+            event_post(s, TOKLAT_EVENT_TIMER);
+        }
     }
 }
 
@@ -126,6 +184,7 @@ static inline void expire(struct run *r, uint64_t now)
 static inline void arm(struct run *r)
 {
     uint64_t deadline = MIN(mux_deadline(&r->mux), wheel_next(&r->wheel));
+    deadline = MIN(deadline, gate_deadline(&gatekeeper));
     if (unlikely(deadline < r->armed)) {
         r->armed = deadline;
         timer_arm(deadline);
@@ -154,7 +213,7 @@ static inline struct context *enter(struct run *r, struct vm *vm)
         context_set_space(&vm->context, (uint64_t)vm->space.root, vm->space.vmid.id);
     }
     context_set_clock(&vm->context, vm->sched.voffset);
-    vm->page->wall_offset = vm->sched.voffset;
+    vm->page->wall_offset = vm->sched.voffset + time_base;
     event_deliver(vm);
     return &vm->context;
 }
@@ -165,7 +224,8 @@ static __attribute__((noinline)) struct context *next_slow(struct run *r)
         uint64_t now = counter_now();
         expire(r, now);
         bool starting = group_start_some();
-        struct sched_entry *e = mux_start(&r->mux, now);
+        residence_work(now);
+        struct sched_entry *e = residence_stopping() ? NULL : mux_start(&r->mux, now);
         if (e) {
             return enter(r, container_of(e, struct vm, sched));
         }
@@ -180,7 +240,7 @@ static __attribute__((noinline)) struct context *next_slow(struct run *r)
 /* Another VM is ready, and nothing else is due: the common case. */
 static __attribute__((noinline, flatten)) struct context *next(struct run *r, uint64_t now)
 {
-    if (likely(now < wheel_next(&r->wheel) && group_starts_due == 0)) {
+    if (likely(now < wheel_next(&r->wheel) && group_starts_due == 0 && !residence_due())) {
         struct sched_entry *e = mux_start(&r->mux, now);
         if (likely(e)) {
             return enter(r, container_of(e, struct vm, sched));
@@ -199,9 +259,12 @@ struct context *run_block(struct vm *vm, enum vm_wait wait, uint64_t timeout)
     struct run *r = run_this();
     uint64_t now = counter_now();
     vm->wait = (uint8_t)wait;
+    uint64_t deadline = TICKS_NEVER;
     if (timeout < TICKS_NEVER - now) {
-        wheel_add(&r->wheel, &vm->stub->timeout, now + timeout);
+        deadline = now + timeout;
+        wheel_add(&r->wheel, &vm->stub->timeout, deadline);
     }
+    gate_idle(&gatekeeper, &vm->gate, deadline, now);
     mux_stop(&r->mux, MUX_BLOCK, now);
     return next(r, now);
 }
@@ -220,8 +283,11 @@ struct context *run_resume(void)
     struct run *r = run_this();
     network_poll_again();
     vm_reap();
-    struct vm *vm = run_current(r);
     uint64_t now = counter_now();
+    if (unlikely(residence_due())) {
+        residence_work(now);
+    }
+    struct vm *vm = run_current(r);
     if (unlikely(!vm)) {
         return next(r, now);
     }

@@ -42,6 +42,21 @@ struct context *run_yield(struct vm *vm, enum vm_wait wait);
 /* This CPU's timer interrupt. What is due is found when the trap ends. */
 void run_timer_fired(void);
 
+/* Machine time of VMs, which goes on over boots: the physical counter and `ticks`. Boot CPU. */
+void run_set_time_base(uint64_t ticks);
+uint64_t run_machine_ticks(void);
+
+/* idle() with a timeout returns at once, so that who waits must look again and again: the variant
+ * without Denali's idle-with-timeout. */
+void run_set_no_timeout(bool on);
+bool run_no_timeout(void);
+
+/* A VM that waits for a page or for room goes on. */
+void run_go_on(struct vm *vm);
+
+/* A VM has come in: it runs if it can or has an event, and idles until `deadline` otherwise. */
+void run_arrived(struct vm *vm, uint64_t deadline);
+
 /* Batched events wait for the VM's turn; the synchronous variant switches to it at once. */
 void run_set_synchronous(bool on);
 bool run_synchronous(void);
@@ -50,6 +65,9 @@ bool run_synchronous(void);
 
 /* Posts events to a VM of this CPU, and wakes it if it waits for one of them. */
 void event_post(struct stub *s, uint64_t events);
+
+/* Moves what was posted into the system page. */
+void event_gather(struct vm *vm);
 
 /* Events that `vm` would be told of now: pending and not masked. */
 uint64_t event_ready(struct vm *vm);

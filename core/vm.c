@@ -9,7 +9,9 @@
 #include "core/base/log.h"
 #include "core/base/string.h"
 #include "core/identity.h"
+#include "core/residence.h"
 #include "core/run.h"
+#include "core/transit.h"
 #include "mm/slab.h"
 
 #define CHUNK_SHIFT 15
@@ -57,7 +59,7 @@ enum err vm_table_init(uint32_t count)
     return OK;
 }
 
-static struct stub *stub_at(uint32_t number)
+struct stub *vm_stub(uint32_t number)
 {
     return &chunks[number >> CHUNK_SHIFT][number & (CHUNK_STUBS - 1)];
 }
@@ -67,7 +69,7 @@ struct stub *vm_find(uint32_t number)
     if (number == 0 || number >= table_size) {
         return NULL;
     }
-    struct stub *s = stub_at(number);
+    struct stub *s = vm_stub(number);
     return s->state == VM_ABSENT ? NULL : s;
 }
 
@@ -85,7 +87,7 @@ void vm_put_absent(struct group *g, struct stub *s)
 
 void vm_define(struct group *g, uint32_t number, bool exists)
 {
-    struct stub *s = stub_at(number);
+    struct stub *s = vm_stub(number);
     s->number = number;
     s->group = g->index;
     if (exists) {
@@ -145,19 +147,29 @@ enum err vm_allocate(struct stub *s, bool extra)
     return OK;
 }
 
-void vm_free(struct vm *vm)
+void vm_discard(struct vm *vm)
 {
-    struct run *r = run_this();
-    wheel_cancel(&r->wheel, &vm->stub->timeout);
+    transit_abandon(vm);
+    if (vm->leaving) {
+        residence_keep(vm);
+    }
+    gate_remove(&gatekeeper, &vm->gate);
     context_retire(&vm->context, false);
     space_destroy(&vm->space);
     list_remove(&vm->ending);
     vm->stub->vm = NULL;
-    vm->stub->events = 0;
     if (vm->context.extra) {
         slab_free(&extras, vm->context.extra);
     }
     slab_free(&descriptors, vm);
+}
+
+void vm_free(struct vm *vm)
+{
+    struct stub *s = vm->stub;
+    wheel_cancel(&run_this()->wheel, &s->timeout);
+    vm_discard(vm);
+    s->events = 0;
 }
 
 uint32_t vm_descriptor_bytes(const struct vm *vm)
@@ -172,6 +184,7 @@ void vm_show_account(struct vm *vm)
     p->shared_pages = vm->space.shared_pages;
     p->table_pages = vm->space.private_tables;
     p->descriptor_bytes = vm_descriptor_bytes(vm);
+    vm->gate.frames = residence_frames(vm);
 }
 
 /* The rings stay set up, what was counted does not. */

@@ -3,8 +3,10 @@
  * Virtual machines: the sum of their parts, and their lives.
  *
  *   ABSENT --create--> DEFINED --start--> LIVE --exit, fault--> DEAD
- *      ^                  ^                |
- *      +----- destroy ----+---- reset -----+
+ *      ^                  ^                |  ^
+ *      +----- destroy ----+---- reset -----+  |
+ *                                          v  |
+ *                                        STORED      by way of COMING (core/residence.h)
  *
  * Every VM is a stub; only one that lives has a descriptor. A stub is at most 64 bytes, because a
  * machine has a million of them.
@@ -20,21 +22,26 @@
 #include "dev/virtual/nic.h"
 #include "mm/image.h"
 #include "mm/space.h"
+#include "mm/store.h"
+#include "sched/gatekeeper.h"
 #include "sched/mux.h"
 #include "sched/wheel.h"
 
-enum vm_state { VM_ABSENT, VM_DEFINED, VM_LIVE, VM_DEAD };
+enum vm_state { VM_ABSENT, VM_DEFINED, VM_LIVE, VM_DEAD, VM_STORED, VM_COMING };
 
 struct vm;
+struct transit;
 
 struct stub {
-    struct timeout timeout; /* of idle() */
+    struct timeout timeout; /* of idle(); of a STORED one it passes earlier: residence_timeout */
     union {
-        struct vm *vm;          /* LIVE */
-        struct stub *next_free; /* ABSENT */
+        struct vm *vm;           /* LIVE */
+        struct stub *next_free;  /* ABSENT */
+        struct transit *transit; /* COMING */
     };
-    uint64_t events; /* posted, not yet in the system page */
-    uint32_t number; /* 0: a template that boots */
+    uint64_t events;          /* posted, not yet in the system page */
+    struct store_place place; /* of its newest record */
+    uint32_t number;          /* 0: a template that boots */
     uint8_t group;
     uint8_t state;
 } __attribute__((aligned(64)));
@@ -44,6 +51,8 @@ _Static_assert(sizeof(struct stub) <= 64, "budget: a VM that is not resident");
 /* What a VM that is not running waits for, and so what it is given when it goes on. */
 enum vm_wait {
     WAIT_NONE,
+    WAIT_ROOM, /* it can run, and is on its way out so that others can */
+    WAIT_PAGE, /* a page of it is being read */
     WAIT_IDLE, /* idle(): events, as its result */
     WAIT_WFI,  /* WFI: nothing, once an event is there */
 };
@@ -52,11 +61,14 @@ struct vm {
     struct context context;          /* first: a trap's context is its VM */
     struct toklat_system_page *page; /* EL2's view of the VM's own */
     struct stub *stub;
-    struct list ending;  /* in the CPU's list while it is about to be freed */
-    uint32_t scratch[2]; /* the debug keys' */
-    uint8_t wait;        /* enum vm_wait */
-    bool ended;          /* no longer runs; freed when the trap is over */
-    bool restart;        /* ... and then starts again */
+    struct list ending;    /* in the CPU's list while it is about to be freed */
+    uint32_t scratch[2];   /* the debug keys' */
+    struct transit *fetch; /* reads pages of it, and keeps frames for it meanwhile */
+    uint8_t wait;          /* enum vm_wait */
+    bool leaving;          /* its record is being written; freed when that is durable */
+    bool ended;            /* no longer runs; freed when the trap is over */
+    bool restart;          /* ... and then starts again */
+    struct gate_resident gate;
     struct space space;
     struct sched_entry sched;
     struct nic nic;
@@ -77,7 +89,11 @@ struct group {
     uint32_t start_next; /* instance to start at boot next; 0: none */
     uint8_t state;
     uint8_t index;
-    uint32_t defined, live, dead;
+    uint64_t template_id; /* of its record in the store; 0: it has none yet */
+    uint32_t image_key;   /* of all that the template is made from */
+    bool unsavable;       /* its template is too large for a record */
+    uint32_t foreign;     /* VMs that were stored with another template */
+    uint32_t defined, live, dead, stored;
     uint64_t started, killed, exited;
 };
 
@@ -91,6 +107,9 @@ enum err vm_table_init(uint32_t count) MUST_USE;
 struct stub *vm_find(uint32_t number);
 uint32_t vm_table_size(void);
 
+/* The stub of a number below vm_table_size(), whatever its state. */
+struct stub *vm_stub(uint32_t number);
+
 /* Says what VM `number` is at first: DEFINED, or ABSENT and in the group's reserve. Reserves are
  * handed out in the reverse of the order of these calls. Boot CPU. */
 void vm_define(struct group *g, uint32_t number, bool exists);
@@ -101,8 +120,10 @@ void vm_put_absent(struct group *g, struct stub *s);
 /* A zeroed descriptor for the stub, with room for lazily saved registers if `extra`. */
 enum err vm_allocate(struct stub *s, bool extra) MUST_USE;
 
-/* Frees a descriptor and all that it holds; the stub has none afterwards. */
+/* Frees a descriptor and all that it holds; the stub has none afterwards. vm_discard leaves what
+ * the stub itself waits for, and the events that were posted to it. */
 void vm_free(struct vm *vm);
+void vm_discard(struct vm *vm);
 
 /* Gives the group's next free number a stub that is DEFINED. ERR_NO_MEMORY: the reserve is used
  * up; ERR_BUSY: the group's template is not ready. */

@@ -33,12 +33,14 @@ struct block_request {
 
 struct block_device {
     /* Queues a request; never waits. ERR_BUSY: too many are in flight, try again when one is done.
-     * ERR_RANGE: beyond the end, or more than pieces_max; ERR_DENIED: a write, and it is read-only.
+     * ERR_RANGE: beyond the end, or more than pieces_max; ERR_DENIED: a write, and it is read-only;
+     * ERR_INVALID: no pieces, or one of odd size; ERR_IO: the device was given up, for all time.
      * The device is told at the next `kick`. */
     enum err (*submit)(struct block_device *d, struct block_request *r);
     /* Tells the device of all that was queued: one notification for many. */
     void (*kick)(struct block_device *d);
-    /* Takes what is finished, and calls `done` for each; returns how many. */
+    /* Takes what is finished, and calls `done` for each; returns how many. `done` may submit. A
+     * flush of a device without a cache is finished at once: no interrupt announces it. */
     unsigned (*poll)(struct block_device *d);
     const char *name;
     uint64_t sectors;

@@ -87,6 +87,13 @@ bool frame_unref(pa_t pa)
     return frame_unref_now(pa);
 }
 
+void frame_unref_block(pa_t pa, unsigned order)
+{
+    for (uint64_t i = 0; i < 1ull << order; i++) {
+        (void)frame_unref_now(PA(pa.v + i * PAGE_SIZE));
+    }
+}
+
 bool frame_unref_unless_last(pa_t pa)
 {
     uint32_t *refs = &frame_map.table[frame_index(pa)].refs;

@@ -60,6 +60,9 @@ void frame_ref(pa_t pa);
 bool frame_unref(pa_t pa);
 uint32_t frame_refs(pa_t pa);
 
+/* One fewer reference to each frame of a block of 2^order. */
+void frame_unref_block(pa_t pa, unsigned order);
+
 /* One fewer reference, unless there is only the caller's: then nothing is done and the answer is
  * false. For frames that hold references of their own, which must go before the last one. */
 bool frame_unref_unless_last(pa_t pa) MUST_USE;

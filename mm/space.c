@@ -29,6 +29,7 @@ void space_destroy(struct space *s)
     s->private_pages = 0;
     s->private_tables = 0;
     s->shared_pages = 0;
+    s->stored_pages = 0;
 }
 
 /* What a frozen entry, of a page or a block, looks like. */
@@ -189,6 +190,11 @@ static void unmap(struct space *s, unsigned index, unsigned from, unsigned end, 
     pte_t *table = root_table(root);
     while ((from = table_next(table, root, from, end)) < end) {
         pte_t pte = table[from];
+        if (pte_is_stored(pte)) {
+            table[from] = 0;
+            s->stored_pages--;
+            continue;
+        }
         stage2_break(&table[from], IPA(ipa.v + from * PAGE_SIZE), &s->vmid);
         forget_pages(s, pte, 1, freed);
         (void)frame_unref(pte_pa(pte));

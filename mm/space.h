@@ -11,6 +11,10 @@
  *                      | |
  *                 page   page                   shared pages, read-only; PTE_SW_COW if writable
  *
+ * A page that only this space has may be in the store instead of memory: its entry then says where
+ * in the VM's record. Pages that came back from there are mapped without the access flag: the first
+ * touch sets it, so that the flags say which pages a VM used since (Arm ARM D8.4.5).
+ *
  * Invariants: a writable mapping is of a FRAME_PRIVATE frame with one reference; nothing is ever
  * writable and executable; a frame's count is the number of tables that refer to it; a shared
  * table's count is the number of roots that refer to it.
@@ -50,6 +54,8 @@ struct space {
     uint32_t private_pages;  /* FRAME_PRIVATE frames */
     uint32_t private_tables; /* FRAME_STAGE2 frames that only this space refers to */
     uint32_t shared_pages;   /* pages of the template that it maps */
+    uint32_t stored_pages;   /* pages of its own that are in the store */
+    uint32_t away_page;      /* the one that ERR_AWAY was about last */
 };
 
 enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXECUTE };
@@ -73,7 +79,8 @@ void space_clone(struct space *s, const struct space *template, uint32_t owner);
 /*
  * Makes an access to `ipa` possible that the hardware refused: maps a zero page, copies a shared
  * table or page, or finds that it was possible already. ERR_RANGE: nothing may be there;
- * ERR_DENIED: the region does not allow it; ERR_NO_MEMORY: no frame now.
+ * ERR_DENIED: the region does not allow it; ERR_NO_MEMORY: no frame now; ERR_AWAY: the page is in
+ * the store, and must be fetched first (record_fetch).
  */
 enum err space_fault(struct space *s, ipa_t ipa, enum access access) MUST_USE;
 

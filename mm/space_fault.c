@@ -120,8 +120,23 @@ static enum err fault_missing(struct space *s, uint64_t page, enum access access
     return map_zero_page(s, r->perm, page);
 }
 
+/* The first touch of a page that came back from the store: the hardware caches no entry without the
+ * access flag (Arm ARM D8.4.5), so there is nothing to break. */
+static void note_touch(struct space *s, uint64_t page)
+{
+    pte_t *entry = find_entry(s, page);
+    stage2_publish(entry, *entry | PTE_AF);
+}
+
 static enum err fault_present(struct space *s, uint64_t page, pte_t pte, enum access access)
 {
+    if (!(pte & PTE_AF)) {
+        note_touch(s, page);
+        pte |= PTE_AF;
+        if (pte & PTE_S2AP_W && access != ACCESS_EXECUTE) {
+            return OK;
+        }
+    }
     if (access == ACCESS_WRITE && !(pte & PTE_S2AP_W)) {
         return pte & PTE_SW_COW ? copy_on_write(s, page) : ERR_DENIED;
     }
@@ -139,7 +154,14 @@ enum err space_fault(struct space *s, ipa_t ipa, enum access access)
         return ERR_RANGE;
     }
     pte_t pte = *find_entry(s, page);
-    return pte_is_valid(pte) ? fault_present(s, page, pte, access) : fault_missing(s, page, access);
+    if (pte_is_valid(pte)) {
+        return fault_present(s, page, pte, access);
+    }
+    if (unlikely(pte_is_stored(pte))) {
+        s->away_page = (uint32_t)page;
+        return ERR_AWAY;
+    }
+    return fault_missing(s, page, access);
 }
 
 /* What may need a fault, and what lies in a block. */
@@ -166,7 +188,7 @@ enum err space_resolve(struct space *s, ipa_t ipa, enum access access, void **ou
     if (page >= s->layout->pages) {
         return ERR_RANGE;
     }
-    pte_t need = PTE_VALID | (access == ACCESS_WRITE ? PTE_S2AP_W : 0);
+    pte_t need = PTE_VALID | PTE_AF | (access == ACCESS_WRITE ? PTE_S2AP_W : 0);
     pte_t root = s->root[ROOT_INDEX(page)];
     if (likely(root_is_table(root))) {
         pte_t pte = root_table(root)[TABLE_INDEX(page)];

@@ -130,6 +130,14 @@ void root_release(pte_t root)
     }
 }
 
+void table_mark_used(struct space *s, uint64_t page)
+{
+    pte_t *root = &s->root[ROOT_INDEX(page)], used = used_bit(TABLE_INDEX(page));
+    if (!(*root & used)) {
+        __atomic_store_n(root, *root | used, __ATOMIC_RELAXED);
+    }
+}
+
 enum err space_map(struct space *s, uint32_t page, pa_t frame, unsigned perm)
 {
     unsigned index = ROOT_INDEX(page);
@@ -137,11 +145,8 @@ enum err space_map(struct space *s, uint32_t page, pa_t frame, unsigned perm)
     if (e != OK) {
         return e;
     }
-    pte_t root = s->root[index], used = used_bit(TABLE_INDEX(page));
-    if (!(root & used)) {
-        __atomic_store_n(&s->root[index], root | used, __ATOMIC_RELAXED);
-    }
-    stage2_publish(&root_table(root)[TABLE_INDEX(page)], pte_page(frame, perm));
+    table_mark_used(s, page);
+    stage2_publish(&root_table(s->root[index])[TABLE_INDEX(page)], pte_page(frame, perm));
     s->private_pages++;
     return OK;
 }

@@ -3,7 +3,8 @@
  * The tables below a space's root, for the files that make up the space.
  *
  * A root entry is empty, a block, a table of this space alone, or a table that templates and
- * clones share (PTE_SW_SHARED). An entry of a table is empty (0) or a page.
+ * clones share (PTE_SW_SHARED). An entry of a table is empty (0), a page, or, in a table of this
+ * space alone, says where in the VM's record the page is.
  *
  * A root entry that points to a table also says which eighths of the table may hold entries, in
  * bits [9:2], which the hardware ignores in a table descriptor (Arm ARM D8.3.1). So the walks over
@@ -26,6 +27,43 @@
 
 /* Entries that are looked at together, to pass over empty ones quickly. */
 #define GROUP_ENTRIES 8u
+
+/* A page that is in the store: what its record's table says of it (abi/store.h), of the checksum 29
+ * bits. Invalid to the hardware, which ignores all other bits then. */
+#define STORED_MARK 2u
+#define STORED_MASK 3u
+#define STORED_CODE_SHIFT 2
+#define STORED_OFFSET_SHIFT 18
+#define STORED_OFFSET_BITS 17
+#define STORED_CRC_SHIFT 35
+
+static inline pte_t pte_stored(uint32_t offset, uint16_t code, uint32_t crc)
+{
+    uint64_t unit = offset / 8;
+    return STORED_MARK | (pte_t)code << STORED_CODE_SHIFT | unit << STORED_OFFSET_SHIFT |
+           (pte_t)crc << STORED_CRC_SHIFT;
+}
+
+static inline bool pte_is_stored(pte_t pte)
+{
+    return (pte & STORED_MASK) == STORED_MARK;
+}
+
+static inline uint32_t stored_offset(pte_t pte)
+{
+    return (uint32_t)(pte >> STORED_OFFSET_SHIFT & ((1u << STORED_OFFSET_BITS) - 1)) * 8;
+}
+
+static inline uint16_t stored_code(pte_t pte)
+{
+    return (uint16_t)(pte >> STORED_CODE_SHIFT);
+}
+
+/* Whether a checksum is that of which the entry keeps a part. */
+static inline bool stored_crc_is(pte_t pte, uint32_t crc)
+{
+    return pte >> STORED_CRC_SHIFT == (pte_t)crc << STORED_CRC_SHIFT >> STORED_CRC_SHIFT;
+}
 
 static inline pte_t used_bit(uint64_t index)
 {
@@ -58,14 +96,14 @@ static inline bool group_is_empty(const pte_t *e)
     return (e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7]) == 0;
 }
 
-/* The first entry of the table of `root` at or after `from`, below `end`, that maps a page; `end`
+/* The first entry of the table of `root` at or after `from`, below `end`, that is not empty; `end`
  * when there is none. */
 static inline unsigned table_next(const pte_t *table, pte_t root, unsigned from, unsigned end)
 {
     while (from < end) {
         if (!(root & used_bit(from))) {
             from = (from / EIGHTH_ENTRIES + 1) * EIGHTH_ENTRIES;
-        } else if (pte_is_valid(table[from])) {
+        } else if (table[from] != 0) {
             return from;
         } else if (from % GROUP_ENTRIES == 0 && group_is_empty(table + from)) {
             from += GROUP_ENTRIES;
@@ -101,6 +139,9 @@ enum err table_own(struct space *s, unsigned index) MUST_USE;
 
 /* Drops the references that the space holds by the root entry `root`, which it no longer has. */
 void root_release(pte_t root);
+
+/* Says in the root that the table of `page` holds something there. */
+void table_mark_used(struct space *s, uint64_t page);
 
 /* Maps `frame` at `page`, which is not mapped. The frame's reference passes to the space, unless
  * there is an error: ERR_NO_MEMORY. */

@@ -9,13 +9,26 @@
  *
  * Admission is first in, first out, while the frames that a VM needs are free above a floor.
  * Eviction takes the idle first: those that wait for no time, the longest idle ones before others;
- * then those whose deadline is furthest away. When nobody is idle and the first that waits has
- * waited for `patience`, the VM that has been busy for the longest goes, so nobody waits for ever.
+ * then those whose deadline is furthest away, up to a factor of two in what remains. When nobody is
+ * idle and the first of the queue lacks frames, the VM that has been busy for the longest goes,
+ * once `patience` has passed since the queue was empty, since its first was admitted and since the
+ * last arrival. So whoever has arrived and does not idle may work for `patience`, and a waiter with
+ * n before it is admitted within
+ *
+ *       (n + 1) * (patience + the time that one takes to arrive and its victims take to leave)
+ *
+ * while evictions are not refused and come to an end, those that live do not grow, and none enters
+ * past the queue.
+ * A VM that needs more than can be free does not stop the queue: it is admitted, below the floor,
+ * when nobody else is resident or arriving.
+ *
  * What arrives and leaves at a time is bounded, so that the machine always does more work than
- * moving (no thrashing).
+ * moving (no thrashing). Frames are promised to a VM until it has arrived; what it has taken of
+ * them by then counts twice, which errs on the side of caution.
  *
  * Nothing here knows what a VM or a frame is: it counts. One gate; only the CPU that owns it
- * touches it. All but gate_run are constant time.
+ * touches it. All but gate_run are constant time. Whatever is called, `due` says whether gate_run
+ * has something to look at; only a fall of the free frames below `low` it has to be told of.
  */
 #ifndef SCHED_GATEKEEPER_H
 #define SCHED_GATEKEEPER_H
@@ -23,18 +36,26 @@
 #include "core/base/list.h"
 #include "core/base/types.h"
 
-#define GATE_CLASSES 32 /* of deadlines, by powers of two of ticks; the last: never */
+/* Of the idle, by the leading zeros of the ticks that remain: the furthest first. TICKS_NEVER is in
+ * the first, with all from 2^63. */
+#define GATE_CLASSES 64
 
 /* A resident VM's part. Zeroed: not under the gatekeeper's eyes (never evicted). */
 struct gate_resident {
-    struct list link;
-    uint64_t deadline; /* physical ticks; TICKS_NEVER */
-    uint32_t frames;   /* that are free when it has left */
+    struct list link;  /* in `busy` or one of `idle`, while it is that */
+    uint64_t deadline; /* physical ticks, while it is idle; TICKS_NEVER */
+    uint32_t frames;   /* that are free when it has left; the owner's to change until it leaves */
     uint8_t state;     /* enum gate_residence */
-    uint8_t class;
 };
 
-enum gate_residence { GATE_APART, GATE_BUSY, GATE_IDLE, GATE_LEAVING };
+/* gate_idle has something to do for all above GATE_LEAVING, gate_wake for all above GATE_BUSY. */
+enum gate_residence {
+    GATE_APART,
+    GATE_LEAVING,
+    GATE_BUSY,
+    GATE_IDLE,
+    GATE_SPARED, /* evict said GATE_NEVER, and it has neither woken nor idled since */
+};
 
 /* A VM that is out and wants in. */
 struct gate_waiter {
@@ -60,9 +81,10 @@ enum gate_reason {
 enum gate_answer {
     GATE_STARTED, /* it goes on; gate_arrived or gate_left will be called, perhaps already was */
     GATE_LATER,   /* not just now: ask again when gate_poke was called */
-    GATE_NEVER,   /* evict only: not this one; it is not asked for again until it was busy */
+    GATE_NEVER,   /* evict only: not this one; not asked for again until it wakes or idles */
 };
 
+/* Both may call back whatever belongs to the VM that they are asked for, and gate_want. */
 struct gate_ops {
     uint64_t (*free_frames)(void);
     enum gate_answer (*admit)(struct gate_waiter *w);
@@ -70,48 +92,57 @@ struct gate_ops {
 };
 
 struct gate_limits {
-    uint64_t floor;         /* free frames that admission leaves to those that live */
-    uint64_t low, high;     /* below `low` free frames eviction begins, and goes on up to `high` */
-    uint64_t transit;       /* frames that may be arriving, and as many that may be leaving */
-    uint32_t arriving;      /* VMs that may be arriving */
-    uint64_t patience;      /* ticks */
+    uint64_t floor;     /* free frames that admission leaves to those that live */
+    uint64_t low, high; /* below `low` free frames eviction begins, and goes on up to `high` */
+    uint64_t transit;   /* frames that may be arriving, as many that may be leaving; or one VM */
+    uint32_t arriving;  /* VMs that may be arriving; 0 is 1 */
+    uint64_t patience;  /* ticks, below 2^63 */
 };
 
 struct gate_counters {
     uint64_t wanted, wanted_ahead, admitted, admitted_ahead, arrived, failed;
-    uint64_t evicted_idle, evicted_timed, evicted_busy, kept; /* kept: its eviction was taken back */
-    uint64_t refused;                                         /* GATE_NEVER */
-    uint64_t held[GATE_REASONS];                              /* gate_run ended for that reason */
-    uint64_t waited_ticks, waited_longest;                    /* from gate_want to admission */
+    uint64_t evicted_idle, evicted_timed, evicted_busy;
+    uint64_t kept;                         /* evictions that were taken back */
+    uint64_t refused;                      /* GATE_NEVER */
+    uint64_t held[GATE_REASONS];           /* runs that left the first waiting, by reason */
+    uint64_t waited_ticks, waited_longest; /* from gate_want to admission */
 };
 
 struct gate {
+    struct list idle[GATE_CLASSES], busy; /* in order of becoming that */
+    struct list waiting, ahead;
+    uint64_t idle_classes; /* a bit for each list that is perhaps not empty */
     const struct gate_ops *ops;
     struct gate_limits limits;
-    struct list waiting, ahead;
-    struct list busy, idle[GATE_CLASSES];
-    uint32_t idle_classes; /* a bit for each list that is not empty */
-    uint32_t waiting_count, arriving_count, leaving_count, resident_count;
+    uint32_t waiting_count, arriving_count, leaving_count;
+    uint32_t resident_count; /* with those that leave */
     uint64_t arriving_frames, leaving_frames;
-    bool evicting; /* `low` was met, `high` not yet */
-    bool due;      /* gate_run has something to look at */
-    bool blocked;  /* somebody answered GATE_LATER */
+    uint64_t patience_from; /* `waiting` was empty, or moved, or somebody arrived */
+    uint64_t deadline;
+    bool evicting;    /* `low` was met, `high` not yet */
+    bool due;         /* gate_run has something to look at */
+    bool hungry;      /* it looked for somebody to evict, and found nobody */
+    bool arrived;     /* somebody has, since it looked */
+    bool admit_later; /* GATE_LATER was the answer, and gate_poke was not called since */
+    bool evict_later;
     struct gate_counters counters;
 };
 
 void gate_init(struct gate *g, const struct gate_ops *ops, const struct gate_limits *limits);
 
-/* A VM that is out wants in, for which `frames` are needed. Harmless when it is queued already; one
- * that was to be read ahead joins the queue. */
+/* A VM that is out wants in, for which `frames` are needed. Harmless when it is queued already or
+ * arrives; one that was to be read ahead joins the queue. */
 void gate_want(struct gate *g, struct gate_waiter *w, uint32_t frames, uint64_t now);
 
-/* The same for one that will want in soon: admitted only while nobody waits and `low` is kept. */
+/* The same for one that will want in soon: admitted only while nobody waits and `low` is kept.
+ * Nobody is evicted for it. */
 void gate_want_ahead(struct gate *g, struct gate_waiter *w, uint32_t frames, uint64_t now);
 
-/* It no longer wants in; it is not arriving. */
+/* It no longer wants in. Does nothing when it is not queued: one that arrives goes on. */
 void gate_forget(struct gate *g, struct gate_waiter *w);
 
-/* What was admitted is there and becomes `r`, of `frames` frames, busy; NULL: it cannot come. */
+/* What was admitted is there and becomes `r`, of `frames` frames, busy; NULL: it cannot come.
+ * Either way it is out of the gatekeeper's hands as a waiter. */
 void gate_arrived(struct gate *g, struct gate_waiter *w, struct gate_resident *r, uint32_t frames);
 
 /* A VM that never was out is resident from now on, and busy. */
@@ -121,10 +152,26 @@ void gate_enter(struct gate *g, struct gate_resident *r, uint32_t frames);
  * leaves. Harmless when it is not. */
 void gate_remove(struct gate *g, struct gate_resident *r);
 
+/* gate_idle and gate_wake for one that is concerned. */
+void gate_make_idle(struct gate *g, struct gate_resident *r, uint64_t deadline, uint64_t now);
+void gate_make_busy(struct gate *g, struct gate_resident *r);
+
 /* A resident VM idles until `deadline`, TICKS_NEVER: until an event; or has woken. Neither does
  * anything for one that is not under the gatekeeper's eyes, or that leaves. */
-void gate_idle(struct gate *g, struct gate_resident *r, uint64_t deadline, uint64_t now);
-void gate_wake(struct gate *g, struct gate_resident *r);
+static inline void gate_idle(struct gate *g, struct gate_resident *r, uint64_t deadline,
+                             uint64_t now)
+{
+    if (r->state > GATE_LEAVING) {
+        gate_make_idle(g, r, deadline, now);
+    }
+}
+
+static inline void gate_wake(struct gate *g, struct gate_resident *r)
+{
+    if (r->state > GATE_BUSY) {
+        gate_make_busy(g, r);
+    }
+}
 
 /* What was to leave is out (`r` is gone after the call), or stays after all, busy. */
 void gate_left(struct gate *g, struct gate_resident *r);
@@ -134,11 +181,15 @@ void gate_kept(struct gate *g, struct gate_resident *r);
 void gate_poke(struct gate *g);
 
 /* Admits and evicts as far as it can now. Bounded: it starts no more than `limits.arriving`
- * admissions and 64 evictions; `due` says whether more is to be done. */
+ * admissions, and makes 64 steps of eviction, each of which asks for one VM or sorts one in again;
+ * `due` says whether more is to be done. */
 void gate_run(struct gate *g, uint64_t now);
 
 /* When gate_run must be called although nothing changed: the end of somebody's patience; or
- * TICKS_NEVER. */
-uint64_t gate_deadline(const struct gate *g);
+ * TICKS_NEVER. Never a time at which it has run already. */
+static inline uint64_t gate_deadline(const struct gate *g)
+{
+    return g->deadline;
+}
 
 #endif

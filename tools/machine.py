@@ -66,7 +66,7 @@ class Machine:
 
     def __init__(self, deployment=None, *, vms=None, initrd=None, defines=None, images=None,
                  allow_missing=False, mem="1G", cpu="cortex-a72", gic=3, smp=1, append="",
-                 kernel=None, icount=False, qemu=()):
+                 store=None, kernel=None, icount=False, qemu=()):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="toklat-"))
         defines = {**(defines or {}), **({"VMS": vms} if vms else {})}
         self.initrd = initrd or make_deployment(
@@ -76,6 +76,7 @@ class Machine:
         self._environment = {
             **os.environ,
             "MEM": mem, "CPU": cpu, "GIC": str(gic), "SMP": str(smp), "APPEND": append,
+            "STORE": str(store or ""),
             "PORT": str(self.port), "KERNEL": str(kernel or ROOT / "build/toklat.bin"),
         }
         self._qemu = (["-icount", "shift=0,sleep=off"] if icount else []) + list(qemu)

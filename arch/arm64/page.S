@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Whole pages: zeroed by cache line, copied by pairs of registers; and small copies at any
- * alignment, which Normal memory allows (Arm ARM B2.5.2; SCTLR_EL2.A is 0).
+ * Whole pages: zeroed by cache line, copied and compared by pairs of registers; and small copies at
+ * any alignment, which Normal memory allows (Arm ARM B2.5.2; SCTLR_EL2.A is 0).
  */
         .text
 // void page_zero(void *page): DCZID_EL0.BS gives the block of DC ZVA, 64 bytes on every CPU that
@@ -56,6 +56,35 @@ page_copy:
         add     x1, x1, #128
         cmp     x1, x2
         b.lo    1b
+        ret
+
+// size_t page_differs(const void *a, const void *b, size_t from)
+        .global page_differs
+page_differs:
+        cmp     x2, #4096
+        b.hs    2f
+1:      add     x3, x0, x2
+        add     x4, x1, x2
+        ldp     x5, x6, [x3]
+        ldp     x7, x8, [x4]
+        ldp     x9, x10, [x3, #16]
+        ldp     x11, x12, [x4, #16]
+        ldp     x13, x14, [x3, #32]
+        ldp     x15, x16, [x4, #32]
+        cmp     x5, x7
+        ccmp    x6, x8, #0, eq
+        ccmp    x9, x11, #0, eq
+        ccmp    x10, x12, #0, eq
+        ldp     x5, x6, [x3, #48]
+        ldp     x7, x8, [x4, #48]
+        ccmp    x13, x15, #0, eq
+        ccmp    x14, x16, #0, eq
+        ccmp    x5, x7, #0, eq
+        ccmp    x6, x8, #0, eq
+        b.ne    2f
+        add     x2, x2, #64
+        tbz     x2, #12, 1b
+2:      mov     x0, x2
         ret
 
 // void memory_copy(void *dst, const void *src, size_t n): the last bytes are read first and written

@@ -87,6 +87,15 @@ void page_copy(void *restrict dst, const void *restrict src)
     HOST_COUNT(page_copies, 1);
 }
 
+size_t page_differs(const void *a, const void *b, size_t from)
+{
+    const uint8_t *x = a, *y = b;
+    while (from < PAGE_SIZE && memcmp(x + from, y + from, PAGE_GROUP_BYTES) == 0) {
+        from += PAGE_GROUP_BYTES;
+    }
+    return from;
+}
+
 void icache_sync(const void *p, size_t n)
 {
     (void)p;

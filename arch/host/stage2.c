@@ -35,7 +35,7 @@ bool vmid_validate(struct vmid *v)
 static bool gains_only(pte_t old, pte_t pte)
 {
     pte_t ignored = PTE_SW_COW | PTE_SW_SHARED | (old & PTE_TABLE ? 0xFFCull & ~PTE_NORMAL : 0);
-    pte_t gain = PTE_S2AP_W;
+    pte_t gain = PTE_S2AP_W | PTE_AF;
     bool loses = (old & gain & ~pte) || (pte & PTE_XN & ~old);
     return !loses && ((old ^ pte) & ~(ignored | gain | PTE_XN)) == 0;
 }

@@ -14,6 +14,7 @@ static const char *const names[] = {
     [ERR_BUSY] = "busy",
     [ERR_UNSUPPORTED] = "unsupported",
     [ERR_IO] = "input/output error",
+    [ERR_AWAY] = "in the store",
 };
 
 const char *err_name(enum err e)

@@ -17,6 +17,7 @@ enum err {
     ERR_BUSY,        /* not in this state; may succeed later */
     ERR_UNSUPPORTED, /* known, but not on this machine or in this version */
     ERR_IO,          /* a device failed */
+    ERR_AWAY,        /* in the store, not in memory: to be read first */
 };
 
 /* Why something from outside was refused: what, its value, and the limit that it broke. `where`

@@ -10,6 +10,7 @@
 #include "core/base/error.h"
 #include "core/base/types.h"
 
+#define VIRTIO_MMIO_COMPATIBLE "virtio,mmio"
 #define VIRTIO_MMIO_CONFIG 0x100u /* the device's own registers, from `base` */
 #define VIRTIO_F_VERSION_1 (1ull << 32)
 

@@ -7,8 +7,6 @@
 
 #include "dev/drivers/uplink.h"
 
-#define VIRTIO_NET_COMPATIBLE "virtio,mmio"
-
 /* Probes the device whose registers are at `base`; `irq` is its interrupt. ERR_NOT_FOUND: no
  * network device is there (not an error: virtio-mmio slots may be empty or hold something else);
  * ERR_UNSUPPORTED: a legacy one or one that refuses our features; ERR_NO_MEMORY. On OK the device

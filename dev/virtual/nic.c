@@ -36,7 +36,7 @@ enum err nic_deliver(struct nic *n, struct space *s, const void *frame, size_t b
         n->rx_frames++;
         return OK;
     }
-    n->rx_dropped++;
+    n->rx_dropped += e != ERR_AWAY;
     return e == ERR_NOT_FOUND || e == ERR_RANGE ? ERR_BUSY : e;
 }
 

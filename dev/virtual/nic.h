@@ -24,7 +24,8 @@ struct nic {
 /* Copies one Ethernet frame into the receive ring behind a zero virtio_net_hdr (num_buffers 1).
  * OK: delivered. Otherwise the frame is dropped and counted. ERR_BUSY: no buffer was posted, or it
  * was too small and is returned with nothing in it. ERR_INVALID: the guest's ring is broken.
- * ERR_NO_MEMORY: the guest's buffer has no frame and none is free. `*event` says in every case
+ * ERR_NO_MEMORY: the guest's buffer has no frame and none is free. ERR_AWAY: a page of it is in the
+ * store; nothing has happened and the frame may be offered again. `*event` says in every case
  * whether the driver wants to hear of it. */
 enum err nic_deliver(struct nic *n, struct space *s, const void *frame, size_t bytes,
                      bool *event) MUST_USE;
@@ -36,7 +37,7 @@ typedef void (*nic_emit_fn)(void *context, uint8_t *frame, size_t bytes);
  * chains. `*event` says whether the driver wants to hear of it, `*more` whether any are left; both
  * are valid in every case. Frames of a wrong size or with an offload that was never offered are
  * dropped and counted. ERR_INVALID: the guest's ring is broken. ERR_NO_MEMORY: a page of it has no
- * frame and none is free; no frame is lost, call again later. */
+ * frame and none is free, ERR_AWAY: or is in the store; no frame is lost, call again later. */
 enum err nic_transmit(struct nic *n, struct space *s, unsigned budget, nic_emit_fn emit,
                       void *context, bool *event, bool *more) MUST_USE;
 

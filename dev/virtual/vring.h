@@ -31,7 +31,7 @@ enum err vring_setup(struct vring *r, const struct space *s, uint64_t size, ipa_
 /*
  * Errors of all that follow: ERR_INVALID: the ring is broken (an index, a descriptor, a flag, or
  * an address that the guest does not have; nothing is taken); ERR_NO_MEMORY: a page of the guest
- * has no frame and none is free (nothing is taken, may be repeated).
+ * has no frame and none is free, ERR_AWAY: it is in the store (nothing is taken, may be repeated).
  */
 
 /* A chain that was taken. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * A model of a virtio network device.
+ * A model of a virtio device.
  */
 #include "tests/unit/fake_virtio.h"
 
@@ -30,6 +30,7 @@ void fake_virtio_init(void)
         .device_id = 1,
         .offered = 1ull << 32 | 1ull << 5 | 0x8003, /* some that nobody wants */
         .queue = {{.max = 1024}, {.max = 256}},
+        .config = {0x52, 0x54, 0, 0x12, 0x34, 0x56},
         .allocations_left = 1000,
     };
 }
@@ -67,7 +68,10 @@ static uint32_t *queue_register(uintptr_t offset)
     case 0x0A4:
         return (uint32_t *)(void *)&q->used + (offset & 4) / 4;
     default:
-        abort(); /* the driver has no business there */
+        if (offset < 0x100 || offset - 0x100 > sizeof(fake_virtio.config) - 4) {
+            abort(); /* the driver has no business there */
+        }
+        return (uint32_t *)(void *)(fake_virtio.config + offset - 0x100);
     }
 }
 
@@ -106,8 +110,7 @@ uint32_t fake_virtio_read32(uintptr_t at)
 
 uint8_t fake_virtio_read8(uintptr_t at)
 {
-    static const uint8_t mac[6] = {0x52, 0x54, 0, 0x12, 0x34, 0x56};
-    return mac[at - FAKE_VIRTIO_BASE - 0x100];
+    return fake_virtio.config[at - FAKE_VIRTIO_BASE - 0x100];
 }
 
 static void write_status(uint32_t v)
@@ -177,12 +180,22 @@ void fake_virtio_leap(unsigned queue, uint16_t entries)
     used_of(queue)->idx = (uint16_t)(used_of(queue)->idx + entries);
 }
 
+uint16_t fake_virtio_next(unsigned queue)
+{
+    struct fake_queue *q = &fake_virtio.queue[queue];
+    return avail_of(queue)->ring[q->taken++ & (q->size - 1)];
+}
+
+struct virtq_desc *fake_virtio_desc(unsigned queue, uint16_t id)
+{
+    return (struct virtq_desc *)(uintptr_t)fake_virtio.queue[queue].desc + id;
+}
+
 /* Takes the next available descriptor. */
 static struct virtq_desc *next_desc(unsigned queue, uint16_t *id)
 {
-    struct fake_queue *q = &fake_virtio.queue[queue];
-    *id = avail_of(queue)->ring[q->taken++ & (q->size - 1)];
-    return (struct virtq_desc *)(uintptr_t)q->desc + *id;
+    *id = fake_virtio_next(queue);
+    return fake_virtio_desc(queue, *id);
 }
 
 bool fake_virtio_receive(const void *frame, size_t bytes)

@@ -5,7 +5,8 @@
 #
 #   // sources: mm/frame.c arch/host/memory.c
 #
-# libfdt is always at hand. Sources are compiled as those of EL2 are, with the same warnings.
+# libfdt and LZ4 are always at hand. Sources are compiled as those of EL2 are, with the same
+# warnings.
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,build/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 FUZZ_TESTS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
@@ -16,7 +17,7 @@ HOST_CFLAGS := -std=gnu11 -O1 -g -fno-omit-frame-pointer -fno-common -DDEBUG \
 	-fsanitize=address,undefined -fno-sanitize-recover=all $(WARNINGS)
 # cmocka's macros convert between integers and pointers in ways that these two dislike.
 UNIT_CFLAGS := -Wno-conversion -Wno-sign-conversion
-HOST_INCLUDE := -I. -isystem build/libfdt/include
+HOST_INCLUDE := -I. -isystem build/libfdt/include -isystem build/lz4/include
 
 .PHONY: unit fuzz
 unit: $(UNIT_TESTS)
@@ -29,7 +30,8 @@ sources_of = $(shell sed -n '1,20s|^// sources: *||p' $(1))
 
 # $(call host_program,PROGRAM,MAIN,KIND): KIND is unit or fuzz, and names the folder of objects.
 define host_program
-$(1): $$(patsubst %.c,build/$(3)/obj/%.o,$(2) $$(call sources_of,$(2))) build/$(3)/libfdt.a
+$(1): $$(patsubst %.c,build/$(3)/obj/%.o,$(2) $$(call sources_of,$(2))) build/$(3)/libfdt.a \
+	build/$(3)/liblz4.a
 endef
 $(foreach p,$(UNIT_TESTS),$(eval $(call host_program,$(p),$(p:build/%=tests/%).c,unit)))
 $(foreach p,$(FUZZ_TESTS),$(eval $(call host_program,$(p),$(p:build/%=tests/%).c,fuzz)))
@@ -42,12 +44,12 @@ $(FUZZ_TESTS):
 
 build/unit/obj/tests/unit/%.o: UNIT_ONLY = $(UNIT_CFLAGS)
 
-build/unit/obj/%.o: %.c build/unit/flags | build/libfdt/.headers
+build/unit/obj/%.o: %.c build/unit/flags | $(LIBRARY_HEADERS)
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$<) $(HOST_CC) $(HOST_CFLAGS) $(UNIT_ONLY) \
 		$(HOST_INCLUDE) -MMD -MP -c -o $@ $<
 
-build/fuzz/obj/%.o: %.c build/fuzz/flags | build/libfdt/.headers
+build/fuzz/obj/%.o: %.c build/fuzz/flags | $(LIBRARY_HEADERS)
 	@mkdir -p $(@D)
 	$(call say,FUZZCC,$<) $(FUZZ_CC) -fsanitize=fuzzer-no-link $(HOST_CFLAGS) $(HOST_INCLUDE) \
 		-MMD -MP -c -o $@ $<
@@ -57,10 +59,12 @@ build/unit/flags: FORCE
 build/fuzz/flags: FORCE
 	$(call remember,$(FUZZ_CC) $(HOST_CFLAGS) $(HOST_INCLUDE))
 
-# libfdt for the host: not ours to warn about.
+# The libraries for the host: not ours to warn about.
 build/unit/libfdt.a: $(LIBFDT_C:%=build/unit/libfdt/%.o)
 build/fuzz/libfdt.a: $(LIBFDT_C:%=build/fuzz/libfdt/%.o)
-build/unit/libfdt.a build/fuzz/libfdt.a:
+build/unit/liblz4.a: build/unit/lz4/lz4.o
+build/fuzz/liblz4.a: build/fuzz/lz4/lz4.o
+build/unit/libfdt.a build/fuzz/libfdt.a build/unit/liblz4.a build/fuzz/liblz4.a:
 	@rm -f $@
 	$(Q)ar rcsD $@ $^
 
@@ -72,5 +76,15 @@ build/fuzz/libfdt/%.o: build/libfdt/.headers build/fuzz/flags
 	@mkdir -p $(@D)
 	$(Q)$(FUZZ_CC) -fsanitize=fuzzer-no-link $(HOST_CFLAGS) -w -I$(LIBFDT_DIR) -c -o $@ \
 		$(LIBFDT_DIR)/$*.c
+
+build/unit/lz4/lz4.o: build/lz4/.headers mm/lz4.h build/unit/flags
+	@mkdir -p $(@D)
+	$(Q)$(HOST_CC) $(HOST_CFLAGS) $(HOST_INCLUDE) -w -include mm/lz4.h -c -o $@ \
+		$(LZ4_DIR)/lz4.c
+
+build/fuzz/lz4/lz4.o: build/lz4/.headers mm/lz4.h build/fuzz/flags
+	@mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer-no-link $(HOST_CFLAGS) $(HOST_INCLUDE) -w \
+		-include mm/lz4.h -c -o $@ $(LZ4_DIR)/lz4.c
 
 -include $(shell find build/unit build/fuzz -name '*.d' 2>/dev/null)

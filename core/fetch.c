@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Pages of live VMs that are still in the store: read when they are touched, and what lies beside
+ * them with them. And VMs for whose pages there is no frame: they wait until others have left.
+ *
+ * Invariant: a VM has one read at a time (vm->fetch with bytes); what it touches meanwhile is asked
+ * for when that has ended, because the access is tried again.
+ */
+#include "arch/memory.h"
+#include "arch/time.h"
+#include "core/base/log.h"
+#include "core/network.h"
+#include "core/residence.h"
+#include "core/run.h"
+#include "core/transit.h"
+#include "mm/record.h"
+
+#define AROUND_BYTES KIB(64) /* that one read brings at most, for one page */
+#define ROOM_FRAMES 64       /* that are free before those go on that waited for a frame */
+
+static struct list hungry = {&hungry, &hungry}; /* by vm->ending */
+
+/* --- pages -------------------------------------------------------------------------------- */
+
+static void fetched(struct store_io *io, enum err e);
+
+/* Reads what the transit says. */
+static enum err read_part(struct transit *t, struct vm *vm)
+{
+    const struct store_place *p = &vm->stub->place;
+    uint32_t end = p->sectors * STORE_SECTOR_BYTES, offset = 0, bytes = end;
+    if (!t->whole) {
+        record_locate(&vm->space, t->page, &offset, &bytes);
+        uint32_t last = ALIGN_UP(offset + bytes, STORE_SECTOR_BYTES);
+        offset = ALIGN_DOWN(offset, STORE_SECTOR_BYTES);
+        uint32_t around = residence_one_page() ? 0 : offset + (uint32_t)AROUND_BYTES;
+        bytes = MIN(MAX(last, around), end) - offset;
+    }
+    t->offset = offset;
+    residence_counters.fetches++;
+    return transit_read(t, p->sector + offset / STORE_SECTOR_BYTES, bytes, fetched);
+}
+
+/* Begins to bring page `away_page`, or all. False: no memory. */
+static bool fetch(struct vm *vm, bool whole)
+{
+    struct transit *t = vm->fetch ? vm->fetch : transit_new(vm->stub);
+    if (!t) {
+        return false;
+    }
+    vm->fetch = t;
+    if (t->bytes) {
+        return true;
+    }
+    t->page = vm->space.away_page;
+    t->whole = whole;
+    t->retries = 0;
+    if (read_part(t, vm) == OK) {
+        return true;
+    }
+    if (!t->first) {
+        transit_abandon(vm);
+    }
+    return false;
+}
+
+void fetch_whole(struct vm *vm)
+{
+    (void)fetch(vm, true);
+}
+
+void fetch_parked(struct vm *vm)
+{
+    if (!fetch(vm, false)) {
+        transit_abandon(vm); /* frames may be lost on any wire */
+    }
+}
+
+void residence_park(struct vm *vm, const uint8_t *frame, size_t bytes)
+{
+    if (vm->fetch || fetch(vm, false)) {
+        transit_park(vm->fetch, frame, bytes);
+    } else {
+        residence_counters.dropped++;
+    }
+}
+
+static void block(struct vm *vm, enum vm_wait wait)
+{
+    vm->wait = (uint8_t)wait;
+    mux_stop(&run_this()->mux, MUX_BLOCK, counter_now());
+}
+
+bool residence_wait_for_page(struct vm *vm)
+{
+    if (!fetch(vm, false)) {
+        return residence_wait_for_room(vm);
+    }
+    block(vm, WAIT_PAGE);
+    return true;
+}
+
+/* What was read is no use, and reading it again was none either. */
+static void give_up(struct vm *vm, enum err e)
+{
+    const struct group *g = vm_group(vm);
+    log_warn("[%s/%u] page %u of its record cannot be used (%s): it begins anew", g->config->name,
+             vm_instance(vm->stub), vm->fetch->page, err_name(e));
+    residence_counters.wakes_damaged++;
+    vm_reset(vm);
+}
+
+static void go_on(struct transit *t, struct vm *vm)
+{
+    transit_unpark(t, network_hand_over, vm);
+    bool more = t->first && !vm->ended;
+    if (more) {
+        fetch_parked(vm);
+    } else {
+        transit_abandon(vm);
+    }
+    vm_show_account(vm);
+    if (vm->wait == WAIT_PAGE) {
+        run_go_on(vm);
+    } else if (vm->wait >= WAIT_IDLE && vm->sched.state == SCHED_BLOCKED) {
+        const struct timeout *timeout = &vm->stub->timeout;
+        gate_idle(&gatekeeper, &vm->gate,
+                  timeout_waiting(timeout) ? timeout->deadline : TICKS_NEVER, counter_now());
+    }
+}
+
+static void fetched(struct store_io *io, enum err e)
+{
+    struct transit *t = container_of(io, struct transit, io);
+    struct vm *vm = t->stub ? t->stub->vm : NULL;
+    if (vm && e == OK) {
+        uint32_t before = vm->space.stored_pages;
+        e = record_fetch(&vm->space, &vm_group(vm)->template->space, arch_ptr(t->buffer), t->offset,
+                         t->bytes, t->page, residence_one_page() && !t->whole);
+        residence_counters.fetched_pages += before - vm->space.stored_pages;
+    }
+    bool moved = vm && t->sector != vm->stub->place.sector + t->offset / STORE_SECTOR_BYTES;
+    transit_read_done(t);
+    if (!vm) {
+        transit_free(t);
+    } else if (e == OK || e == ERR_NO_MEMORY) { /* without a frame it will touch it again */
+        go_on(t, vm);
+    } else if ((!moved && t->retries++ > 0) || read_part(t, vm) != OK) {
+        give_up(vm, e);
+        transit_abandon(vm);
+    }
+}
+
+/* --- room --------------------------------------------------------------------------------- */
+
+/* Whether anybody will leave, so that frames become free. */
+static bool others_leave(void)
+{
+    return store_takes_records() && (gatekeeper.leaving_count || gatekeeper.idle_classes);
+}
+
+bool residence_wait_for_room(struct vm *vm)
+{
+    if (!others_leave()) {
+        return false;
+    }
+    residence_counters.out_of_room++;
+    block(vm, WAIT_ROOM);
+    list_push_back(&hungry, &vm->ending);
+    gate_poke(&gatekeeper);
+    return true;
+}
+
+void fetch_work(void)
+{
+    if (list_empty(&hungry)) {
+        return;
+    }
+    bool room = frame_count(FRAME_FREE) >= ROOM_FRAMES;
+    while (!list_empty(&hungry) && (room || !others_leave())) {
+        struct vm *vm = list_first(&hungry, struct vm, ending);
+        list_remove(&vm->ending);
+        if (room) {
+            run_go_on(vm);
+        } else {
+            vm_kill(vm, "out of memory");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * VMs between memory and the store: what the gatekeeper decides is done here.
+ *
+ *   STORED --wanted--> COMING (queued, then read) --> LIVE --idles, chosen--> leaving --> STORED
+ *   DEFINED --no room--> COMING ------------------------^
+ *
+ * Nothing waits: a read or a write ends in a function that goes on. Without a store VMs start when
+ * they are wanted, as long as there are frames, and stay.
+ */
+#ifndef CORE_RESIDENCE_H
+#define CORE_RESIDENCE_H
+
+#include "core/vm.h"
+
+extern struct gate gatekeeper;
+
+/* Boot CPU, memory is there. */
+void residence_init(void);
+
+/* The store is open: VMs may leave from now on. `one_page`: come back page by page. */
+void residence_open(void);
+void residence_set_one_page(bool on);
+bool residence_one_page(void);
+
+/* Starts a DEFINED VM now, or as soon as there is room for it. ERR_BUSY: its template is not ready;
+ * ERR_NO_MEMORY: there is no room, and none will be made. */
+enum err residence_start(struct stub *s) MUST_USE;
+
+/* A frame for a VM that is not live. Returns whether it is now; otherwise the frame is parked, or
+ * dropped, and the VM is on its way if it can be. */
+bool residence_receive(struct stub *s, const uint8_t *frame, size_t bytes);
+
+/* A live VM's rings are in the store: the frame is parked until they are here. */
+void residence_park(struct vm *vm, const uint8_t *frame, size_t bytes);
+
+/* Something happened to a VM that is out: it is to come in. */
+void residence_want(struct stub *s);
+
+/* The timeout of a VM that is not live has passed: early, so that it can be read ahead, or wholly.
+ */
+void residence_timeout(struct stub *s, uint64_t now);
+
+/* A VM that was about to leave woke up. */
+void residence_keep(struct vm *vm);
+
+/* A VM that touched a page which is in the store, or for which there is no frame, goes to sleep
+ * until there is. It is current, and was not changed. False: that cannot be; it is to end. */
+bool residence_wait_for_page(struct vm *vm);
+bool residence_wait_for_room(struct vm *vm);
+
+/* A VM that is not live is destroyed or begins anew: it has no record and waits for nothing. */
+void residence_forget(struct stub *s, uint32_t marker);
+
+/* When idle() ends, as Unix time in ns (machine time on a board without a clock); 0: not by itself.
+ */
+uint64_t residence_deadline_ns(const struct stub *s);
+
+/* Has every VM written to the store, and the machine powered off. */
+void residence_shutdown(void);
+
+/* Whether there is something to do; doing a bounded part of it. Returns whether more is left. */
+extern bool residence_work_due;
+bool residence_work(uint64_t now);
+bool residence_stopping(void);
+
+static inline bool residence_due(void)
+{
+    return gatekeeper.due || residence_work_due;
+}
+
+/* The store's device interrupts. */
+void residence_interrupt(void);
+
+/* struct store_ops. */
+void residence_written(uint32_t slot, enum err e);
+void residence_changed(void);
+
+struct residence_counters {
+    uint64_t wakes, wake_reads, one_read_wakes, wakes_damaged, wakes_foreign;
+    uint64_t fetches, fetched_pages, evictions, too_large, out_of_room;
+    uint64_t dropped; /* frames for VMs that cannot come */
+};
+extern struct residence_counters residence_counters;
+
+/* --- inside: core/residence.c, core/fetch.c and core/shutdown.c --------------------------------
+ */
+
+/* Has a VM that does not run written; gone when that is durable. Errors of snapshot_write. */
+enum err residence_write_out(struct vm *vm) MUST_USE;
+
+/* All of a VM's pages are to come into memory, so that it can leave. */
+void fetch_whole(struct vm *vm);
+
+/* The page that vm->fetch has frames parked for. */
+void fetch_parked(struct vm *vm);
+void fetch_work(void);
+bool shutdown_work(void);
+uint32_t residence_frames(const struct vm *vm);
+
+#endif

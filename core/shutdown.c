@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The end of the machine: nobody runs any more, everybody is written to the store, then the index,
+ * then the power is switched off.
+ */
+#include "arch/machine.h"
+#include "core/base/log.h"
+#include "core/residence.h"
+
+#define STUBS_AT_ONCE 4096u
+
+static bool stopping, checkpointed, off;
+static uint32_t next; /* VM that is looked at next */
+static bool any_left;
+
+bool residence_stopping(void)
+{
+    return stopping;
+}
+
+static void power_off(void)
+{
+    log_info("shutdown: done");
+    machine_power_off();
+    log_warn("shutdown: this board's firmware cannot power off; it may be switched off now");
+}
+
+void residence_shutdown(void)
+{
+    if (stopping) {
+        return;
+    }
+    if (!store_takes_records()) {
+        log_warn("shutdown: no store: what VMs have in memory is lost");
+        power_off();
+        return;
+    }
+    log_info("shutdown: all VMs are written to the store");
+    stopping = residence_work_due = true;
+    checkpointed = any_left = off = false;
+    next = 1;
+}
+
+/* False: not now, when the store has room again. */
+static bool write_out(struct vm *vm)
+{
+    const struct group *g = vm_group(vm);
+    gate_remove(&gatekeeper, &vm->gate);
+    enum err e = residence_write_out(vm);
+    if (e == OK || e == ERR_BUSY) {
+        return e == OK;
+    }
+    if (e == ERR_AWAY) {
+        fetch_whole(vm);
+        return true;
+    }
+    log_warn("[%s/%u] cannot be written (%s): it will begin anew", g->config->name,
+             vm_instance(vm->stub), err_name(e));
+    vm->ended = true; /* it does not run any more */
+    return true;
+}
+
+/* One part of a pass over all VMs; true: all of them are out. */
+static bool all_are_out(void)
+{
+    for (uint32_t i = 0; i < STUBS_AT_ONCE && next < vm_table_size(); i++, next++) {
+        struct stub *s = vm_stub(next);
+        if (s->state != VM_LIVE || s->vm->ended) {
+            continue;
+        }
+        any_left = true;
+        if (!s->vm->leaving && !s->vm->fetch && !write_out(s->vm)) {
+            return false;
+        }
+    }
+    if (next < vm_table_size()) {
+        residence_work_due = true;
+        return false;
+    }
+    bool done = !any_left && gatekeeper.arriving_count == 0;
+    any_left = false;
+    next = 1;
+    return done;
+}
+
+bool shutdown_work(void)
+{
+    if (!checkpointed && all_are_out()) {
+        checkpointed = true;
+        store_checkpoint(true);
+    } else if (checkpointed && !off && store_settled()) {
+        off = true;
+        power_off();
+    }
+    return false;
+}

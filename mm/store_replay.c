@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Reading the log at boot.
+ *
+ *   scratch: | header | header held back |  ...  | 1 MiB for records and for gaps |
+ *
+ * A batch was complete when the next one was begun, so only the last one may be torn: each is held
+ * back until the next one is found, and of the last every record is looked at by itself. Where
+ * the log seems to end, what follows is searched for younger batches: there are none unless a
+ * header in the middle is damaged.
+ */
+#include "mm/store_replay.h"
+#include "arch/memory.h"
+#include "core/base/string.h"
+#include "mm/record.h"
+
+#define HELD_AT 4096u
+#define PIECE_AT MIB(1)
+#define PIECE_SECTORS ((uint32_t)(MIB(1) / STORE_SECTOR_BYTES))
+#define SEEN_BLOCKS 8u
+#define SEEN_IN_BLOCK ((uint32_t)(BLOCK_SIZE / sizeof(uint64_t)))
+
+struct position {
+    uint32_t segment, offset, next;
+    uint64_t sequence; /* that is expected there */
+};
+
+static pa_t scratch;
+
+/* --- what is found ------------------------------------------------------------------------ */
+
+static bool place_fits(const struct store_place *p)
+{
+    uint64_t end =
+        store.super.first_segment + (uint64_t)store.super.segments * store.super.segment_sectors;
+    uint64_t in_segment = (p->sector - store.super.first_segment) % store.super.segment_sectors;
+    return p->sector < STORE_MARKERS ||
+           (p->sector >= store.super.first_segment && p->sector < end && p->sectors > 0 &&
+            in_segment + p->sectors <= store.super.segment_sectors);
+}
+
+void replay_found(uint32_t slot, const struct store_place *p, uint64_t deadline_ns)
+{
+    if (slot == 0 || slot > store.slots || !place_fits(p)) {
+        return;
+    }
+    if (slot > store.vms && slot <= store.super.vms && p->sector >= STORE_MARKERS) {
+        store.stranger = MAX(store.stranger, slot);
+    }
+    store_account(store.ops->place(slot), p);
+    store.ops->found(slot, p, deadline_ns);
+    store.counters.found_records++;
+}
+
+void replay_forget(void)
+{
+    static const struct store_place nothing;
+    for (uint32_t slot = 1; slot <= store.slots; slot++) {
+        store.ops->found(slot, &nothing, 0);
+    }
+    memset(store.segment_table, 0, store.segments * sizeof(struct segment));
+    store.live_sectors = 0;
+    store.stranger = 0;
+}
+
+/* --- batches ------------------------------------------------------------------------------ */
+
+static struct store_batch *header_at(uint32_t place)
+{
+    return arch_ptr(PA(scratch.v + place));
+}
+
+static bool header_is_sound(struct store_batch *h)
+{
+    if (h->magic != STORE_BATCH_MAGIC || h->version != STORE_VERSION ||
+        memcmp(h->uuid, store.super.uuid, sizeof(h->uuid)) != 0) {
+        return false;
+    }
+    uint32_t crc = h->crc;
+    h->crc = 0;
+    bool sound = checksum(0, h, sizeof(*h)) == crc;
+    h->crc = crc;
+    return sound && h->count <= STORE_BATCH_ENTRIES && h->sectors >= STORE_BATCH_HEADER_SECTORS &&
+           IS_ALIGNED(h->sectors, BATCH_ALIGN_SECTORS);
+}
+
+/* Reads the header at a place of a segment. */
+static bool read_header(uint32_t segment, uint32_t offset)
+{
+    uint32_t size = store.super.segment_sectors;
+    if (segment >= store.segments || offset + STORE_BATCH_HEADER_SECTORS > size ||
+        store_transfer(BLOCK_READ, segment_sector(segment) + offset, scratch,
+                       STORE_BATCH_HEADER_BYTES) != OK) {
+        return false;
+    }
+    const struct store_batch *h = header_at(0);
+    return header_is_sound(header_at(0)) && h->segment == segment && h->sectors <= size - offset;
+}
+
+/* Whether all of a record is as it was written. */
+static bool entry_is_whole(const struct store_entry *e)
+{
+    pa_t to = PA(scratch.v + PIECE_AT);
+    return e->kind == STORE_KIND_MARK || e->place.sector < STORE_MARKERS ||
+           (place_fits(&e->place) && e->place.sectors <= STORE_RECORD_SECTORS_MAX &&
+            store_transfer(BLOCK_READ, e->place.sector, to,
+                           e->place.sectors * STORE_SECTOR_BYTES) == OK &&
+            record_is_whole(arch_ptr(to), e->place.sectors * STORE_SECTOR_BYTES, e->slot,
+                            store.super.uuid));
+}
+
+/* Sequence of the newest batch or record of each slot, while all segments are read. */
+static uint64_t *seen[SEEN_BLOCKS];
+
+static bool is_newest(uint32_t slot, uint64_t sequence)
+{
+    if (slot == 0 || slot > store.slots || !seen[0]) {
+        return true;
+    }
+    uint64_t *newest = &seen[slot / SEEN_IN_BLOCK][slot % SEEN_IN_BLOCK];
+    if (sequence < *newest) {
+        return false;
+    }
+    *newest = sequence;
+    return true;
+}
+
+/* Applies a batch's entries. `last`: each is looked at first. Returns whether all were whole. */
+static bool apply(const struct store_batch *h, bool last)
+{
+    bool whole = true;
+    for (uint32_t i = 0; i < h->count; i++) {
+        const struct store_entry *e = &h->entries[i];
+        if (last && !entry_is_whole(e)) {
+            whole = false;
+        } else if (is_newest(e->slot, h->sequence)) {
+            replay_found(e->slot, &e->place, e->deadline_ns);
+        }
+    }
+    store.last_ticks_ns = MAX(store.last_ticks_ns, h->ticks_ns);
+    store.checkpoint_sequence = MAX(store.checkpoint_sequence, h->checkpoint);
+    store.counters.replayed_batches++;
+    return whole;
+}
+
+static void go_on_at(const struct position *p, bool whole)
+{
+    store.segment = p->segment;
+    store.offset = p->offset;
+    store.promised = store.next_segment = p->next < store.segments ? p->next : NO_SEGMENT;
+    store.sequence = p->sequence;
+    store.healing = !whole;
+    store.segment_table[p->segment].era = store.era;
+}
+
+/* --- from a checkpoint -------------------------------------------------------------------- */
+
+/* Reads the batch that is expected next. */
+static bool read_next(struct position *p)
+{
+    if (read_header(p->segment, p->offset) && header_at(0)->sequence == p->sequence) {
+        return true;
+    }
+    if (read_header(p->next, 0) && header_at(0)->sequence == p->sequence) {
+        p->segment = p->next;
+        p->offset = 0;
+        return true;
+    }
+    return false;
+}
+
+/* Whether a batch that is as young as the expected one, or younger, lies behind it. */
+static bool younger_follows(const struct position *p)
+{
+    if (read_header(p->next, 0) && header_at(0)->sequence >= p->sequence) {
+        return true;
+    }
+    for (uint32_t at = p->offset; at < store.super.segment_sectors; at += PIECE_SECTORS) {
+        uint32_t n = MIN(store.super.segment_sectors - at, PIECE_SECTORS);
+        if (store_transfer(BLOCK_READ, segment_sector(p->segment) + at, PA(scratch.v + PIECE_AT),
+                           n * STORE_SECTOR_BYTES) != OK) {
+            return true;
+        }
+        for (uint32_t i = 0; i < n; i += BATCH_ALIGN_SECTORS) {
+            struct store_batch *h = header_at((uint32_t)PIECE_AT + i * STORE_SECTOR_BYTES);
+            if (header_is_sound(h) && h->sequence >= p->sequence) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+bool replay_log(const struct store_checkpoint *c, pa_t memory)
+{
+    struct position p = {c->segment, c->offset, c->next_segment, c->batch};
+    struct store_batch *h = header_at(0), *held;
+    bool holds = false;
+    scratch = memory;
+    h = header_at(0);
+    held = header_at(HELD_AT);
+    if (p.segment >= store.segments) {
+        return false;
+    }
+    while (read_next(&p)) {
+        if (h->checkpoint > c->sequence) {
+            return false;
+        }
+        if (holds) {
+            (void)apply(held, false);
+        }
+        *held = *h;
+        holds = true;
+        store.segment_table[p.segment].era = store.era;
+        p.offset += h->sectors;
+        p.next = h->next_segment;
+        p.sequence++;
+    }
+    if (younger_follows(&p)) {
+        return false;
+    }
+    go_on_at(&p, !holds || apply(held, true));
+    return true;
+}
+
+/* --- all segments ------------------------------------------------------------------------- */
+
+struct scan {
+    struct position end; /* behind the youngest batch */
+    bool applying;
+    bool whole;
+};
+
+static void scan_batch(struct scan *s, const struct store_batch *h, uint32_t segment,
+                       uint32_t offset)
+{
+    bool last = h->sequence + 1 >= s->end.sequence;
+    if (s->applying) {
+        *header_at(HELD_AT) = *h;
+        s->whole &= apply(header_at(HELD_AT), last);
+    } else if (last) {
+        s->end = (struct position){segment, offset + h->sectors, h->next_segment, h->sequence + 1};
+    }
+}
+
+static void scan_record(const struct scan *s, const struct store_record *r, uint64_t sector)
+{
+    struct store_place p = record_place(r);
+    p.sector = (uint32_t)sector;
+    if (s->applying && is_newest(r->slot, r->sequence)) {
+        replay_found(r->slot, &p, r->deadline_ns);
+    }
+}
+
+/* From a place that holds no sound header to the next one that does; records on the way are taken
+ * by themselves. */
+static uint32_t scan_gap(struct scan *s, uint32_t segment, uint32_t offset)
+{
+    const uint32_t size = store.super.segment_sectors;
+    while (offset < size) {
+        uint32_t n = MIN(size - offset, PIECE_SECTORS);
+        uint64_t sector = segment_sector(segment) + offset;
+        if (store_transfer(BLOCK_READ, sector, PA(scratch.v + PIECE_AT), n * STORE_SECTOR_BYTES) !=
+            OK) {
+            return size;
+        }
+        for (uint32_t i = 0; i < n; i++) {
+            uint32_t at = (uint32_t)PIECE_AT + i * STORE_SECTOR_BYTES;
+            bool aligned = IS_ALIGNED(offset + i, BATCH_ALIGN_SECTORS) && n - i >= 8;
+            if (i > 0 && aligned && header_is_sound(header_at(at))) {
+                return offset + i;
+            }
+            const struct store_record *r = (const void *)header_at(at);
+            if (record_head_is_sound(r, (n - i) * STORE_SECTOR_BYTES, store.super.uuid)) {
+                scan_record(s, r, sector + i);
+            }
+        }
+        offset += n;
+    }
+    return size;
+}
+
+static bool never_used(uint32_t segment)
+{
+    if (store_transfer(BLOCK_READ, segment_sector(segment), scratch, STORE_BATCH_HEADER_BYTES) !=
+        OK) {
+        return false;
+    }
+    const uint64_t *words = arch_ptr(scratch);
+    uint64_t any = 0;
+    for (unsigned i = 0; i < STORE_BATCH_HEADER_BYTES / 8; i++) {
+        any |= words[i];
+    }
+    return any == 0;
+}
+
+static void scan_segment(struct scan *s, uint32_t segment)
+{
+    const uint32_t size = store.super.segment_sectors;
+    store.counters.scanned_segments++;
+    for (uint32_t offset = 0; offset + STORE_BATCH_HEADER_SECTORS <= size;) {
+        if (read_header(segment, offset)) {
+            uint32_t sectors = header_at(0)->sectors;
+            scan_batch(s, header_at(0), segment, offset);
+            offset += sectors;
+        } else {
+            offset = scan_gap(s, segment, offset);
+        }
+    }
+}
+
+static void scan_all(struct scan *s)
+{
+    for (uint32_t i = 0; i < store.segments; i++) {
+        if (!never_used(i)) {
+            scan_segment(s, i);
+        }
+        if ((i + 1) % 4096 == 0) {
+            log_info("store: %u of %u segments read", i + 1, store.segments);
+        }
+    }
+}
+
+static enum err seen_allocate(void)
+{
+    for (uint32_t i = 0; i <= store.slots / SEEN_IN_BLOCK; i++) {
+        pa_t pa;
+        enum err e = frame_alloc_block(FRAME_EL2, FRAME_OWNER_NONE, FRAME_ORDER_MAX, &pa);
+        if (e != OK) {
+            return e;
+        }
+        seen[i] = arch_ptr(pa);
+        memset(seen[i], 0, BLOCK_SIZE);
+    }
+    return OK;
+}
+
+static void seen_free(void)
+{
+    for (uint32_t i = 0; i < SEEN_BLOCKS; i++) {
+        if (seen[i]) {
+            frame_unref_block(arch_pa(seen[i]), FRAME_ORDER_MAX);
+            seen[i] = NULL;
+        }
+    }
+}
+
+enum err replay_all(pa_t memory)
+{
+    struct scan s = {.end = {.next = NO_SEGMENT, .sequence = 1}, .whole = true};
+    scratch = memory;
+    enum err e = seen_allocate();
+    if (e == OK) {
+        scan_all(&s);
+        s.applying = true;
+        scan_all(&s);
+        go_on_at(&s.end, false);
+    }
+    seen_free();
+    return e;
+}
