@@ -7,6 +7,7 @@
 #   tools/toklat.mk     the host's command            build/toklat
 #   deploy.mk           device tree and archive       build/deploy/*.dtb, *.cpio
 #   tests/unit/unit.mk  host programs under sanitizers, unit tests and fuzzers
+#   tests/bench/bench.mk  the load generator          build/bench/load
 #   tests/bench/codec   what pages take in the store
 #   check.mk            what `make check` looks at
 #
@@ -22,6 +23,8 @@ VMS := 1000
 STORE :=
 PORT := 8080
 APPEND :=
+# Options of tools/bench-scale.
+SCALE :=
 CROSS := aarch64-linux-gnu-
 V := 0
 
@@ -56,8 +59,9 @@ endef
 # Debian packages that the goals need are installed before anything else happens.
 GOALS := $(or $(MAKECMDGOALS),all)
 PACKAGE_GROUPS := build
-PACKAGE_GROUPS += $(if $(filter run debug footprint bench bench-codec test,$(GOALS)),run)
-PACKAGE_GROUPS += $(if $(filter test unit fuzz check,$(GOALS)),test)
+PACKAGE_GROUPS += $(if $(filter run debug footprint bench bench-scale bench-codec test,$(GOALS)),run)
+PACKAGE_GROUPS += $(if $(filter test unit fuzz check bench-scale,$(GOALS)),test)
+PACKAGE_GROUPS += $(if $(filter bench-scale,$(GOALS)),scale)
 PACKAGE_GROUPS += $(if $(filter check,$(GOALS)),check)
 PACKAGE_GROUPS += $(if $(filter debug,$(GOALS)),debug)
 ifneq ($(if $(DRY_RUN),,$(filter-out help clean,$(GOALS))),)
@@ -73,6 +77,7 @@ include el2.mk
 include deploy.mk
 include tools/toklat.mk
 include tests/unit/unit.mk
+include tests/bench/bench.mk
 include tests/bench/codec/codec.mk
 include check.mk
 
@@ -90,7 +95,7 @@ footprint: all
 bench: all
 	@tools/bench
 
-test: all $(UNIT_TESTS) $(FUZZ_TESTS)
+test: all $(LOAD) $(UNIT_TESTS) $(FUZZ_TESTS)
 	@tools/test-all --system $(UNIT_TESTS) $(FUZZ_TESTS)
 
 clean:

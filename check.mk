@@ -15,7 +15,8 @@ GUEST_C := $(sort $(wildcard guests/*/*.c guests/rt/libc/*.c tests/guests/*/*.c)
 # Does wrong on purpose, and is found out.
 GUEST_C := $(filter-out tests/guests/faulty/fatal.c,$(GUEST_C))
 CHECK_EL2 := $(EL2_C:%.c=build/check/el2/%.ok)
-CHECK_HOST := $(patsubst %.c,build/check/host/%.ok,$(sort $(wildcard arch/host/*.c)))
+HOST_C := $(sort $(wildcard arch/host/*.c tests/bench/*.c))
+CHECK_HOST := $(HOST_C:%.c=build/check/host/%.ok)
 CHECK_GUESTS := $(patsubst %.c,build/check/guest/%.ok,$(GUEST_C))
 
 CPPCHECK := cppcheck --quiet --std=c11 --platform=unix64 --error-exitcode=1 --inline-suppr \
@@ -42,7 +43,7 @@ check-size: $(EL2_ELF)
 check-cppcheck: build/check/cppcheck.ok
 build/check/cppcheck.ok: $(shell find $(C_FOLDERS) -name '*.[ch]') .cppcheck check.mk
 	@mkdir -p $(@D)
-	$(call say,CHECK,cppcheck) $(CPPCHECK) -j$(shell nproc) $(EL2_C) $(wildcard arch/host/*.c) \
+	$(call say,CHECK,cppcheck) $(CPPCHECK) -j$(shell nproc) $(EL2_C) $(HOST_C) \
 		$(GUEST_C)
 	@touch $@
 

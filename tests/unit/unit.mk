@@ -37,7 +37,7 @@ $(foreach p,$(UNIT_TESTS),$(eval $(call host_program,$(p),$(p:build/%=tests/%).c
 $(foreach p,$(FUZZ_TESTS),$(eval $(call host_program,$(p),$(p:build/%=tests/%).c,fuzz)))
 
 $(UNIT_TESTS):
-	$(call say,LINK,$@) $(HOST_CC) $(HOST_CFLAGS) -o $@ $^ -lcmocka
+	$(call say,LINK,$@) $(HOST_CC) $(HOST_CFLAGS) -o $@ $^ -lcmocka -lm
 
 $(FUZZ_TESTS):
 	$(call say,LINK,$@) $(FUZZ_CC) -fsanitize=fuzzer $(HOST_CFLAGS) -o $@ $^
