@@ -76,7 +76,10 @@ void log_init(pa_t memory)
         batch_clear(b);
     }
     store.open = &store.batches[0];
-    choose_next();
+    store_count_free();
+    if (store.next_segment == NO_SEGMENT) {
+        choose_next();
+    }
 }
 
 enum err store_room(uint32_t bytes, bool moving, void **out)
