@@ -178,9 +178,9 @@ bool store_drain_marks(void)
         if (store_room(0, true, &room) != OK) {
             return false;
         }
-        struct mark m = store.marks[--store.mark_count];
-        struct store_place p = {.sector = m.marker};
-        store_append(m.slot, STORE_KIND_MARK, &p, 0, ENTRY_VOID);
+        uint32_t slot = store.marks[--store.mark_count];
+        struct store_place p = {.sector = store.ops->place(slot)->sector}; /* of its last mark */
+        store_append(slot, STORE_KIND_MARK, &p, 0, ENTRY_VOID);
         store.counters.marks++;
     }
     return true;
@@ -222,7 +222,7 @@ void store_mark(uint32_t slot, uint32_t marker)
         return;
     }
     if (store.mark_count < MARKS_MAX) {
-        store.marks[store.mark_count++] = (struct mark){slot, marker};
+        store.marks[store.mark_count++] = slot;
     } else {
         index_request(false);
     }
