@@ -191,7 +191,7 @@ enum err store_reserve(uint32_t bytes, void **out)
     if (!store_takes_records()) {
         return ERR_DENIED;
     }
-    uint64_t sectors = ALIGN_UP((uint64_t)bytes, STORE_SECTOR_BYTES) / STORE_SECTOR_BYTES;
+    uint64_t sectors = (bytes + STORE_SECTOR_BYTES - 1ull) / STORE_SECTOR_BYTES;
     if (sectors > STORE_RECORD_SECTORS_MAX) {
         return ERR_RANGE;
     }
