@@ -283,8 +283,11 @@ void log_work(void)
 {
     struct batch *b = store.open;
     struct batch *other = b == &store.batches[0] ? &store.batches[1] : &store.batches[0];
-    if (store.flying || store.read_only || store.healing || !store_drain_marks() ||
-        b->header->count == 0) {
+    if (store.flying || store.read_only || store.healing) {
+        return;
+    }
+    (void)store_drain_marks();
+    if (b->header->count == 0) {
         return;
     }
     if (store.next_segment == NO_SEGMENT) {
