@@ -186,6 +186,14 @@ bool store_drain_marks(void)
     return true;
 }
 
+/* What live records may take at most: a share of all but where the log is, where it goes on, and
+ * what is reserved. */
+static uint64_t full_sectors(void)
+{
+    uint64_t usable = store.segments - SEGMENTS_RESERVED - 2;
+    return usable * store.super.segment_sectors / FULL_DENOMINATOR * FULL_NUMERATOR;
+}
+
 enum err store_reserve(uint32_t bytes, void **out)
 {
     if (!store_takes_records()) {
@@ -195,8 +203,7 @@ enum err store_reserve(uint32_t bytes, void **out)
     if (sectors > STORE_RECORD_SECTORS_MAX) {
         return ERR_RANGE;
     }
-    uint64_t capacity = (uint64_t)store.segments * store.super.segment_sectors;
-    if (store.live_sectors + sectors > capacity / FULL_DENOMINATOR * FULL_NUMERATOR) {
+    if (store.live_sectors + sectors > full_sectors()) {
         store.counters.refused_full++;
         return ERR_NO_MEMORY;
     }
