@@ -203,9 +203,14 @@ enum err store_reserve(uint32_t bytes, void **out)
     if (sectors > STORE_RECORD_SECTORS_MAX) {
         return ERR_RANGE;
     }
-    if (store.live_sectors + sectors > full_sectors()) {
+    uint64_t full = full_sectors(), live = store.live_sectors + sectors;
+    if (live > full) {
         store.counters.refused_full++;
         return ERR_NO_MEMORY;
+    }
+    uint32_t pending = store.open->sectors + (store.flying ? store.flying->sectors : 0);
+    if (live + pending > full + STORE_BATCH_HEADER_SECTORS) {
+        return ERR_BUSY; /* what is on the way may need the room, or give some back */
     }
     return store_drain_marks() ? store_room(bytes, false, out) : ERR_BUSY;
 }
