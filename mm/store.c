@@ -199,7 +199,7 @@ enum err store_reserve(uint32_t bytes, void **out)
     if (!store_takes_records()) {
         return ERR_DENIED;
     }
-    uint64_t sectors = (bytes + STORE_SECTOR_BYTES - 1ull) / STORE_SECTOR_BYTES;
+    uint64_t sectors = ((uint64_t)bytes + STORE_SECTOR_BYTES - 1) / STORE_SECTOR_BYTES;
     if (sectors > STORE_RECORD_SECTORS_MAX) {
         return ERR_RANGE;
     }
