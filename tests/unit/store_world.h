@@ -20,9 +20,7 @@ struct world_slot {
     uint64_t durable; /* version that the store vouches for; 0: none */
     uint64_t pending; /* committed, and not told of; 0: none */
     uint64_t newest;  /* that was ever committed or marked */
-    uint64_t marked;  /* version of the last mark; it counts as soon as it is on the device */
-    uint32_t marker;
-    uint32_t bytes; /* of the record of every version, if not 0 */
+    uint32_t markers; /* bits: those that may be found instead of a record */
 };
 
 struct world {
@@ -46,6 +44,7 @@ void world_free(void);
 /* A machine that has just been switched on mounts the store; then everything that was acknowledged
  * must be there. */
 enum err world_mount(void) MUST_USE;
+void world_adopt(void); /* after world_mount: checks what was found, and goes on from it */
 void world_boot(void);
 
 /* Power fails, and comes back. */

@@ -497,11 +497,11 @@ static void marks_and_records_keep_their_order(void **state)
     assert_true(world_settle());
     assert_int_equal(world.told_ok, 1);
     assert_int_equal(world.slots[1].place.sector, STORE_DEAD);
-    assert_int_equal(world.slots[2].durable, 5);
+    assert_int_equal(world.slots[2].durable, 3);
     world_check();
     world_boot();
     assert_int_equal(world.slots[1].place.sector, STORE_DEAD);
-    assert_int_equal(world.slots[2].durable, 5);
+    assert_int_equal(world.slots[2].durable, 3);
 }
 
 static void too_many_marks_make_a_checkpoint(void **state)
