@@ -35,7 +35,7 @@ bool index_is_writing(void)
 void index_request(bool clean)
 {
     w.wanted = true;
-    w.clean_wanted = clean;
+    w.clean_wanted |= clean;
 }
 
 static void index_failed(enum err e)
@@ -135,7 +135,7 @@ static void begin(void)
         .clean = w.clean_wanted,
     };
     memcpy(h->uuid, store.super.uuid, sizeof(h->uuid));
-    w.wanted = false;
+    w.wanted = w.clean_wanted = false;
     w.running = true;
     w.next = 1;
     store.era++;

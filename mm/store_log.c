@@ -76,7 +76,10 @@ void log_init(pa_t memory)
         batch_clear(b);
     }
     store.open = &store.batches[0];
-    choose_next();
+    store_count_free();
+    if (store.next_segment == NO_SEGMENT) {
+        choose_next();
+    }
 }
 
 enum err store_room(uint32_t bytes, bool moving, void **out)
@@ -280,8 +283,11 @@ void log_work(void)
 {
     struct batch *b = store.open;
     struct batch *other = b == &store.batches[0] ? &store.batches[1] : &store.batches[0];
-    if (store.flying || store.read_only || store.healing || !store_drain_marks() ||
-        b->header->count == 0) {
+    if (store.flying || store.read_only || store.healing) {
+        return;
+    }
+    (void)store_drain_marks();
+    if (b->header->count == 0) {
         return;
     }
     if (store.next_segment == NO_SEGMENT) {

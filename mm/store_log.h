@@ -38,10 +38,6 @@ struct segment {
     uint32_t era;  /* of its last batch: eras are counted by checkpoints */
 };
 
-struct mark {
-    uint32_t slot, marker;
-};
-
 struct store {
     struct block_device *device; /* NULL: there is no store */
     const struct store_ops *ops;
@@ -67,7 +63,7 @@ struct store {
     unsigned tries; /* of the batch in flight */
     bool flushing;
     struct store_io write;
-    struct mark marks[MARKS_MAX];
+    uint32_t marks[MARKS_MAX]; /* slots whose markers are not in the log yet */
     uint32_t mark_count;
 
     /* The checkpoints. `era` is that of batches written now; those before `durable_era` are in the

@@ -194,11 +194,9 @@ static bool younger_follows(const struct position *p)
 bool replay_log(const struct store_checkpoint *c, pa_t memory)
 {
     struct position p = {c->segment, c->offset, c->next_segment, c->batch};
-    struct store_batch *h = header_at(0), *held;
     bool holds = false;
     scratch = memory;
-    h = header_at(0);
-    held = header_at(HELD_AT);
+    struct store_batch *h = header_at(0), *held = header_at(HELD_AT);
     if (p.segment >= store.segments) {
         return false;
     }
