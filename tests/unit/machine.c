@@ -501,6 +501,7 @@ void machine_release_frames(void)
     while (held_count) {
         (void)frame_unref(held[--held_count]);
     }
+    gate_poke(&gatekeeper); /* as whoever gives frames back does */
 }
 
 struct machine_frames machine_frames(void)
