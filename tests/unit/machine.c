@@ -378,6 +378,15 @@ void machine_disk_turn(void)
     machine_interrupt();
 }
 
+void machine_shutdown(void)
+{
+    PLAY((residence_shutdown(), 0));
+    for (unsigned i = 0; i < 10000 && !machine_power_offs; i++) {
+        machine_disk_turn();
+        machine_check(false);
+    }
+}
+
 void machine_advance(uint64_t ns)
 {
     host_time_advance(ticks_from_ns(ns));

@@ -307,13 +307,9 @@ static void answer_all(void)
 
 static void step_shutdown(void)
 {
-    residence_shutdown();
     answer_all();
-    for (unsigned i = 0; !machine_power_offs; i++) {
-        must(i < PATIENCE);
-        machine_disk_turn();
-        machine_check(false);
-    }
+    machine_shutdown();
+    must(machine_power_offs);
     residence_steps_counts.shutdowns++;
     reboot();
 }
