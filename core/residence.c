@@ -141,7 +141,7 @@ void residence_written(uint32_t slot, enum err e)
         return; /* a template; or it woke, or ended, before it was out */
     }
     struct vm *vm = s->vm;
-    if (e == OK) {
+    if (e == OK && !(s->events && residence_stopping)) { /* which the record does not have */
         go_out(vm);
         return;
     }
