@@ -473,6 +473,18 @@ bool residence_one_page(void)
     return one_page;
 }
 
+void residence_look(void)
+{
+    if (is_open) {
+        gate_poke(&gatekeeper);
+    }
+}
+
+void residence_look_at_time(void)
+{
+    residence_work_due |= gate_deadline(&gatekeeper) != TICKS_NEVER;
+}
+
 void residence_interrupt(void)
 {
     residence_work_due = true;
@@ -480,10 +492,10 @@ void residence_interrupt(void)
 
 bool residence_work(uint64_t now)
 {
+    residence_work_due = group_starts_due > 0;
     if (!is_open) {
         return false;
     }
-    residence_work_due = false;
     bool more = group_save_templates();
     if (residence_stopping()) {
         more |= shutdown_work();
@@ -492,6 +504,7 @@ bool residence_work(uint64_t now)
         if (gatekeeper.due || now >= gate_deadline(&gatekeeper)) {
             gate_run(&gatekeeper, now);
         }
+        run_arm(gate_deadline(&gatekeeper));
     }
     more |= store_work();
     residence_work_due |= more;

@@ -69,6 +69,10 @@ static inline bool residence_due(void)
     return gatekeeper.due || residence_work_due;
 }
 
+/* Frames were taken: are there enough? The timer fired: is somebody's patience at its end? */
+void residence_look(void);
+void residence_look_at_time(void);
+
 /* The store's device interrupts. */
 void residence_interrupt(void);
 
