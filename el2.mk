@@ -49,13 +49,14 @@ build/el2/%.o: %.S build/el2/flags
 # gcc would turn the loop of memcpy() into a call of memcpy(), and calls it where none is written.
 build/el2/core/base/string.o: EL2_CFLAGS += -fno-tree-loop-distribute-patterns -fno-lto
 
-# What runs at boot, at shutdown, or for somebody at the console is made small, not fast.
-EL2_COLD := $(addprefix core/,archive bringback deployment deployment_group deployment_node devices \
-	fetch footprint group keys keys_store main options shutdown snapshot transit \
+# What runs at boot, at shutdown, for somebody at the console, or once while a record is read or
+# written, is made small, not fast.
+EL2_COLD := $(addprefix core/,archive arrival bringback deployment deployment_group deployment_node \
+	devices fetch footprint group keys keys_store main options residence shutdown snapshot transit \
 	base/fmt base/log) \
-	$(addprefix mm/,frame_init image store_clean store_index store_mount store_replay) \
-	$(addprefix arch/arm64/,boot mmu firmware irq gicv2 gicv3) \
-	$(addprefix dev/drivers/,virtio_mmio uart pl011)
+	$(addprefix mm/,frame_init image store store_clean store_index store_log store_mount \
+	store_replay) $(addprefix arch/arm64/,boot mmu firmware irq gicv2 gicv3) \
+	$(addprefix dev/drivers/,virtio_blk virtio_mmio uart pl011)
 $(EL2_COLD:%=build/el2/%.o): EL2_CFLAGS += -Os
 
 build/el2/flags: FORCE
