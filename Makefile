@@ -20,7 +20,7 @@ SMP := 1
 DEPLOY := dts/web.dts
 IMAGES :=
 VMS := 1000
-STORE :=
+STORE = build/store/$(basename $(notdir $(DEPLOY))).img
 PORT := 8080
 APPEND :=
 # Options of tools/bench-scale.
@@ -83,10 +83,10 @@ include check.mk
 
 all: $(EL2_BIN) guests $(INITRD) $(TOOL)
 
-run: $(EL2_BIN) $(INITRD)
+run: $(EL2_BIN) $(INITRD) $(TOOL)
 	@exec tools/run $(INITRD)
 
-debug: $(EL2_BIN) $(INITRD)
+debug: $(EL2_BIN) $(INITRD) $(TOOL)
 	@exec tools/debug $(INITRD)
 
 footprint: all
@@ -99,7 +99,7 @@ test: all $(LOAD) $(UNIT_TESTS) $(FUZZ_TESTS)
 	@tools/test-all --system $(UNIT_TESTS) $(FUZZ_TESTS)
 
 clean:
-	$(Q)[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name sources -exec rm -rf {} +
+	$(Q)[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name sources ! -name store -exec rm -rf {} +
 
 help:
 	@tools/help
