@@ -114,7 +114,7 @@ static enum err read_record(struct transit *t, const struct stub *s)
     return e;
 }
 
-enum gate_answer arrival_admit(struct gate_waiter *w)
+static enum gate_answer admit(struct gate_waiter *w)
 {
     struct transit *t = container_of(w, struct transit, waiter);
     if (t->stub->place.sector < STORE_MARKERS) {
@@ -167,7 +167,7 @@ static void begin_anew(struct transit *t, struct stub *s, enum err e)
 }
 
 /* A read of a record has ended. It may have been moved meanwhile, or be longer than was read. */
-static void came(struct store_io *io, enum err e)
+static void end_read(struct store_io *io, enum err e)
 {
     struct transit *t = container_of(io, struct transit, io);
     struct stub *s = t->stub;
@@ -195,4 +195,19 @@ static void came(struct store_io *io, enum err e)
     } else {
         begin_anew(t, s, e);
     }
+}
+
+static void came(struct store_io *io, enum err e)
+{
+    uint64_t begun = counter_now();
+    end_read(io, e);
+    residence_counters.wake_ticks += counter_now() - begun;
+}
+
+enum gate_answer arrival_admit(struct gate_waiter *w)
+{
+    uint64_t begun = counter_now();
+    enum gate_answer answer = admit(w);
+    residence_counters.wake_ticks += counter_now() - begun;
+    return answer;
 }

@@ -56,7 +56,7 @@ enum err residence_write_out(struct vm *vm)
     return e;
 }
 
-static enum gate_answer evict(struct gate_resident *resident)
+static enum gate_answer leave(struct gate_resident *resident)
 {
     struct vm *vm = container_of(resident, struct vm, gate);
     const struct group *g = vm_group(vm);
@@ -77,6 +77,14 @@ static enum gate_answer evict(struct gate_resident *resident)
                  vm_instance(vm->stub));
     }
     return e == ERR_AWAY || e == ERR_RANGE ? GATE_NEVER : GATE_LATER;
+}
+
+static enum gate_answer evict(struct gate_resident *resident)
+{
+    uint64_t begun = counter_now();
+    enum gate_answer answer = leave(resident);
+    residence_counters.evict_ticks += counter_now() - begun;
+    return answer;
 }
 
 static void time_stored(struct stub *s)
@@ -126,7 +134,9 @@ void residence_written(uint32_t slot, enum err e)
     }
     struct vm *vm = s->vm;
     if (e == OK) {
+        uint64_t begun = counter_now();
         go_out(vm);
+        residence_counters.evict_ticks += counter_now() - begun;
         return;
     }
     residence_keep(vm);
@@ -303,7 +313,7 @@ void residence_interrupt(void)
     residence_work_due = true;
 }
 
-bool residence_work(uint64_t now)
+static bool work(uint64_t now)
 {
     residence_work_due = group_starts_due > 0;
     if (!is_open) {
@@ -322,4 +332,11 @@ bool residence_work(uint64_t now)
     more |= store_work();
     residence_work_due |= more;
     return more || (gatekeeper.due && !residence_stopping());
+}
+
+bool residence_work(uint64_t now)
+{
+    bool more = work(now);
+    residence_counters.work_ticks += is_open ? counter_now() - now : 0;
+    return more;
 }

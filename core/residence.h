@@ -83,7 +83,9 @@ void residence_changed(void);
 struct residence_counters {
     uint64_t wakes, wake_reads, one_read_wakes, wakes_damaged, wakes_foreign;
     uint64_t fetches, fetched_pages, evictions, too_large, out_of_room;
-    uint64_t dropped; /* frames for VMs that cannot come */
+    uint64_t dropped;                 /* frames for VMs that cannot come */
+    uint64_t evict_ticks, wake_ticks; /* that this CPU spent on them */
+    uint64_t work_ticks;              /* in residence_work, most of the two included */
 };
 extern struct residence_counters residence_counters;
 
