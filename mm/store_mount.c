@@ -270,7 +270,7 @@ static enum err open_store(uint32_t vms, uint64_t deployment, pa_t scratch)
     }
     store.super.boots++;
     store.super.deployment = deployment;
-    store.read_only = store.device->read_only;
+    store.read_only |= store.device->read_only;
     if (!store.read_only && write_supers(scratch) != OK) {
         log_error("store: the superblock cannot be written: it takes no records");
         store.read_only = true;
