@@ -257,8 +257,19 @@ static bool read_next(struct position *p)
     return false;
 }
 
-/* Whether a batch that is as young as the expected one, or younger, lies behind it. Should only
- * its header be damaged, its records are found. */
+/* Whether [at, end) of a segment holds the header of a batch as young as `sequence`, or younger. */
+static bool holds_younger(uint32_t segment, uint32_t at, uint32_t end, uint64_t sequence)
+{
+    while ((at = look_through_gap(segment, at, end)) < end) {
+        if (!read_header(segment, at) || header_at(0)->sequence >= sequence) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether a batch that is as young as the expected one, or younger, lies behind it: a header in the
+ * middle is damaged. Should only the last one be, the records behind it are taken. */
 static bool younger_follows(const struct position *p)
 {
     const uint32_t size = store.super.segment_sectors;
@@ -266,16 +277,10 @@ static bool younger_follows(const struct position *p)
     if (read_header(p->next, 0) && header_at(0)->sequence >= p->sequence) {
         return true;
     }
-    if (p->next < store.segments) {
-        (void)look_through_gap(p->next, 0, MIN(size, BATCH_SECTORS));
-    }
-    uint32_t at = p->offset;
-    while ((at = look_through_gap(p->segment, at, size)) < size) {
-        if (!read_header(p->segment, at) || header_at(0)->sequence >= p->sequence) {
-            return true;
-        }
-    }
-    return false;
+    return (p->next < store.segments &&
+            holds_younger(p->next, 0, MIN(size, BATCH_SECTORS + STORE_BATCH_HEADER_SECTORS),
+                          p->sequence)) ||
+           holds_younger(p->segment, p->offset, size, p->sequence);
 }
 
 bool replay_log(const struct store_checkpoint *c, pa_t memory)

@@ -187,11 +187,29 @@ static void end_of_past(void)
     world_free();
 }
 
-/* Whether the sector lies in the record that a slot had. */
+/* Whether the sector lies in the header that says that a slot was marked. */
+static bool mark_was_hit(uint32_t slot, uint64_t sector)
+{
+    uint64_t at = sector - (sector - store.super.first_segment) % 8;
+    const struct store_batch *h = (const void *)(kept_disk + at * STORE_SECTOR_BYTES);
+    if (sector < store.super.first_segment || h->magic != STORE_BATCH_MAGIC) {
+        return false;
+    }
+    for (uint32_t i = 0; i < MIN(h->count, STORE_BATCH_ENTRIES); i++) {
+        if (h->entries[i].slot == slot && h->entries[i].kind == STORE_KIND_MARK) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether the sector lies in the record that a slot had, or in its mark. */
 static bool was_hit(uint32_t slot, uint64_t sector)
 {
     const struct store_place *p = &kept_slots[slot].place;
-    return sector >= p->sector && sector < (uint64_t)p->sector + p->sectors;
+    return p->sector < STORE_MARKERS
+               ? mark_was_hit(slot, sector)
+               : sector >= p->sector && sector < (uint64_t)p->sector + p->sectors;
 }
 
 /* After a flip: only what it hit is damaged or older, and the store goes on. */
@@ -201,7 +219,7 @@ static void survives_flip(uint64_t bit)
     back_to_past();
     fake_block_flip(&world.disk, bit);
     world_boot();
-    assert_true(world.found_damaged <= 1);
+    uint64_t damaged = world.found_damaged;
     for (uint32_t slot = 1; slot <= VMS + STORE_TEMPLATES_MAX; slot++) {
         const struct world_slot *s = &world.slots[slot], *was = &kept_slots[slot];
         bool same = s->place.sector < STORE_MARKERS
@@ -217,7 +235,6 @@ static void survives_flip(uint64_t bit)
         assert_true(world_must_put(slot, 3000));
     }
     assert_true(world_settle());
-    uint64_t damaged = world.found_damaged;
     world_cut();
     world_boot();
     assert_true(world.found_damaged <= damaged);
@@ -263,7 +280,7 @@ static void flips_in_headers(void **state)
             survives_flip(at * 4096 + world_random(2048)); /* what every header has */
         }
     }
-    assert_true(headers > 100);
+    assert_true(headers > 50);
     end_of_past();
 }
 
