@@ -14,6 +14,7 @@
 #define BATCH_ALIGN_SECTORS 8u
 #define NO_SEGMENT UINT32_MAX
 #define MARKS_MAX 512u
+#define TRIES_MAX 3u /* of a write that fails, at the same place */
 
 /* Segments that only what is moved by the cleaner may take; and the share of all that live records
  * may take: at three quarters a segment that is cleaned is three quarters full at most, so that
@@ -101,6 +102,10 @@ void store_count_free(void);
 /* The log's share of the start, with two batches of memory, and of store_work. */
 void log_init(pa_t memory);
 void log_work(void);
+
+/* The device does not keep what it is given: what is in memory stays there, what was written before
+ * can still be read, and what is in flight may yet be. */
+void log_give_up(const char *what, enum err e);
 
 /* Room in the open batch, also for what the cleaner moves. */
 enum err store_room(uint32_t bytes, bool moving, void **out) MUST_USE;
