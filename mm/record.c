@@ -159,6 +159,10 @@ static enum err write_table(struct writer *w, unsigned index, bool hot)
     const pte_t *others = root_is_table(other) ? root_table(other) : table;
     enum err e = OK;
     for (unsigned i = 0; e == OK && i < PAGES_PER_BLOCK; i++) {
+        if (IS_ALIGNED(i, EIGHTH_ENTRIES) && !((root | other) & used_bit(i))) {
+            i += EIGHTH_ENTRIES - 1;
+            continue;
+        }
         if (IS_ALIGNED(i, GROUP_ENTRIES) && group_is_empty(table + i) &&
             group_is_empty(others + i)) {
             i += GROUP_ENTRIES - 1;
