@@ -325,7 +325,7 @@ static bool work(uint64_t now)
     } else {
         fetch_work();
         if (gatekeeper.due || now >= gate_deadline(&gatekeeper)) {
-            gate_run(&gatekeeper, now);
+            gate_run(&gatekeeper, counter_now());
         }
         run_arm(gate_deadline(&gatekeeper));
     }
