@@ -147,7 +147,8 @@ static void go_on_at(const struct position *p, bool whole)
 {
     store.segment = p->segment;
     store.offset = p->offset;
-    store.promised = store.next_segment = p->next < store.segments ? p->next : NO_SEGMENT;
+    bool known = p->next < store.segments && p->next != p->segment;
+    store.promised = store.next_segment = known ? p->next : NO_SEGMENT;
     store.sequence = p->sequence;
     store.healing = !whole;
     store.segment_table[p->segment].era = store.era;
