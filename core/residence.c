@@ -113,7 +113,7 @@ static void go_out(struct vm *vm)
     s->state = VM_STORED;
     time_stored(s);
     gate_poke(&gatekeeper); /* frames are free */
-    if ((can_run || s->events) && !residence_stopping()) {
+    if ((can_run || s->events) && !residence_stopping) {
         residence_want(s);
     }
 }
@@ -192,7 +192,7 @@ enum err residence_start(struct stub *s)
 
 bool residence_receive(struct stub *s, const uint8_t *frame, size_t bytes)
 {
-    if (residence_stopping()) {
+    if (residence_stopping) {
         return false;
     }
     if (s->state == VM_DEFINED) {
@@ -272,7 +272,7 @@ void residence_init(void)
     gate_init(&gatekeeper, &gate_ops, &limits);
     transit_init();
     residence_counters = (struct residence_counters){0};
-    is_open = one_page = residence_work_due = false;
+    is_open = one_page = residence_work_due = residence_stopping = false;
 }
 
 void residence_open(void)
@@ -320,7 +320,7 @@ static bool work(uint64_t now)
         return false;
     }
     bool more = group_save_templates();
-    if (residence_stopping()) {
+    if (residence_stopping) {
         more |= shutdown_work();
     } else {
         fetch_work();
@@ -331,7 +331,7 @@ static bool work(uint64_t now)
     }
     more |= store_work();
     residence_work_due |= more;
-    return more || (gatekeeper.due && !residence_stopping());
+    return more || (gatekeeper.due && !residence_stopping);
 }
 
 bool residence_work(uint64_t now)

@@ -62,7 +62,7 @@ void residence_shutdown(void);
 /* Whether there is something to do; doing a bounded part of it. Returns whether more is left. */
 extern bool residence_work_due;
 bool residence_work(uint64_t now);
-bool residence_stopping(void);
+extern bool residence_stopping;
 
 static inline bool residence_due(void)
 {

@@ -32,6 +32,7 @@ void run_init(void)
     mux_init(&r->mux, ticks_from_ns(QUANTUM_NS));
     wheel_init(&r->wheel, counter_now(), ticks_from_ns(WHEEL_GRANULE_NS));
     list_init(&r->ending);
+    list_init(&r->hungry);
     r->armed = TICKS_NEVER;
 }
 
@@ -234,7 +235,7 @@ static __attribute__((noinline)) struct context *next_slow(struct run *r)
         expire(r, now);
         bool starting = group_start_some(); /* before residence_work, which then stays due */
         bool more = residence_work(now);
-        struct sched_entry *e = residence_stopping() ? NULL : mux_start(&r->mux, now);
+        struct sched_entry *e = residence_stopping ? NULL : mux_start(&r->mux, now);
         if (e) {
             return enter(r, container_of(e, struct vm, sched));
         }

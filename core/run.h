@@ -12,6 +12,7 @@ struct run {
     struct mux mux;
     struct wheel wheel;
     struct list ending; /* VMs to be freed */
+    struct list hungry; /* VMs that wait for a frame, by vm->ending as well */
     uint64_t armed;     /* deadline of the timer interrupt, TICKS_NEVER if none */
     uint64_t kills, faults, hypercalls;
 } __attribute__((aligned(64)));

@@ -169,7 +169,7 @@ static unsigned poll(struct block_device *d)
         host_time_advance(1ull << 32);
         return 0;
     }
-    while (done < n && !f->dead) {
+    while (done < n && !f->dead && !f->held) {
         complete(f, f->shuffled ? fake_random(f, f->kicked) : 0);
         done++;
     }
@@ -224,7 +224,7 @@ void fake_block_cut(struct fake_block *f)
     f->dirty_count = 0;
     f->queued = f->kicked = f->device.in_flight = 0;
     f->cut_at = 0;
-    f->dead = f->silent = false;
+    f->dead = f->silent = f->held = false;
     memset(f->faults, 0, sizeof(f->faults));
 }
 

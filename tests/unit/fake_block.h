@@ -35,6 +35,7 @@ struct fake_block {
     unsigned limit; /* of requests in flight */
     bool shuffled;  /* completes some of what is there, in any order */
     bool silent;    /* answers nothing; the clock moves on at each poll */
+    bool held;      /* answers nothing for now */
     uint64_t random;
     uint64_t done;   /* requests that were carried out */
     uint64_t cut_at; /* power fails instead of carrying out this one; 0: never */
