@@ -28,6 +28,9 @@ int main(int argc, char **argv)
     cancel_prepare();
     int code = command_dispatch(commands, "Usage: toklat COMMAND ...   (COMMAND --help says more)",
                                 argc, argv);
+    if (cancelled()) {
+        return EXIT_CANCELLED;
+    }
     if (fflush(stdout) != 0 || ferror(stdout)) {
         complain("standard output cannot be written");
         return EXIT_OPERATIONAL;
