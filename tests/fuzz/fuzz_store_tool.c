@@ -5,8 +5,8 @@
 // sources: tools/toklat/image_bounds.c
 /*
  * Any image as a store: it is read and verified without harm. The image is a small store of zeroes
- * with a superblock; the input is patches of it, each with a checksum made to fit, so that what lies
- * behind the checksums is reached:
+ * with a superblock; the input is patches of it, each with a checksum made to fit, so that what
+ * lies behind the checksums is reached:
  *
  *   patch = kind, where (16 bits, scaled by the kind), length, bytes
  */
@@ -22,6 +22,7 @@
 #define FIRST_SEGMENT 2048u
 #define SECTORS (FIRST_SEGMENT + SEGMENTS * STORE_SEGMENT_SECTORS_MIN)
 #define BLOCKS (SECTORS / 8)
+#define PATCHES_MAX 20u
 #define BLOCK_BYTES (8 * STORE_SECTOR_BYTES)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
@@ -127,7 +128,7 @@ static void put_batch(uint64_t offset, const uint8_t *bytes, size_t n)
     put(offset, &b, sizeof(b));
 }
 
-/* The pages' table is the patch; their bytes are what is there. */
+/* Slot, sequence, sectors, number of pages, their table, and what of their bytes the patch has. */
 static void put_record(uint64_t offset, const uint8_t *bytes, size_t n)
 {
     static _Alignas(8) uint8_t head[sizeof(struct store_record) + 256];
@@ -138,16 +139,18 @@ static void put_record(uint64_t offset, const uint8_t *bytes, size_t n)
     r->slot = n > 0 ? bytes[0] : 0;
     r->sequence = n > 1 ? bytes[1] : 0;
     r->sectors = n > 2 ? bytes[2] : 0;
-    r->pages = (uint16_t)(n > 3 ? (n - 3) / 8 : 0);
+    r->pages = (uint16_t)(n > 3 ? bytes[3] % ((n - 4) / sizeof(struct store_page) + 1) : 0);
     r->hot_pages = (uint16_t)(r->pages / 2);
     r->head_bytes = (uint32_t)(sizeof(*r) + r->pages * sizeof(struct store_page));
     struct store_page *page = (struct store_page *)(head + sizeof(*r));
-    memcpy(page, bytes + (n > 3 ? 3 : n), r->pages * sizeof(*page));
+    size_t table = r->pages * sizeof(*page), codes = n > 4 ? n - 4 - table : 0;
+    memcpy(page, bytes + (n - codes - table), table);
+    put(offset + r->head_bytes, bytes + (n - codes), codes);
     r->hot_bytes = r->head_bytes;
     uint64_t end = offset + r->head_bytes;
     for (unsigned i = 0; i < r->pages; i++) {
         uint32_t length = STORE_PAGE_BYTES(page[i].code), crc = 0;
-        for (uint32_t k = 0; k < length; k++) {
+        for (uint32_t k = 0; k < length && length <= BLOCK_BYTES; k++) {
             bool inside = end + k < (uint64_t)SECTORS * STORE_SECTOR_BYTES;
             crc = crc32c(crc, inside ? at(end + k) : (const uint8_t *)"", 1);
         }
@@ -238,7 +241,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     struct patch p;
     im.bytes = (uint64_t)SECTORS * STORE_SECTOR_BYTES;
     begin();
-    while (n >= sizeof(p)) {
+    for (unsigned i = 0; i < PATCHES_MAX && n >= sizeof(p); i++) {
         memcpy(&p, bytes, sizeof(p));
         size_t length = p.length < n - sizeof(p) ? p.length : n - sizeof(p);
         apply(&p, bytes + sizeof(p), length);

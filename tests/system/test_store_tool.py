@@ -461,7 +461,7 @@ def test_interrupt_ends_with_32(tmp_path):
     with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
         with open(fifo, "wb"):
             process.send_signal(signal.SIGINT)
-            process.communicate(timeout=30)
+        process.communicate(timeout=30)
     assert process.returncode == CANCELLED
 
 
@@ -527,9 +527,9 @@ def test_import_fills_segments(store, tmp_path):
         code, findings, _ = verify(target)
         assert code == CLEAN, findings
     assert info(target)["segments"]["used"] >= 2
-    small = Store(tmp_path / "small.img", size="9M")
+    small = Store(tmp_path / "small.img", vms=110, size="9M")
     for segment in range(4):
-        small.batch([small.vm(90 + segment)], new_segment=segment > 0)
+        small.batch([small.vm(105 + segment)], new_segment=segment > 0)
     before = small.path.read_bytes()
     done = tool("store", "import", small.path, archive)
     assert done.returncode == OPERATIONAL and "segments needed" in done.stderr
