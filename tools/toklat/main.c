@@ -13,7 +13,7 @@ static int version_command(int argc, char **argv)
 {
     (void)argc;
     (void)argv;
-    printf("toklat %s (store version %u)\n", TOKLAT_VERSION, STORE_VERSION);
+    printf("toklat %s (store version %d)\n", TOKLAT_VERSION, STORE_VERSION);
     return EXIT_CLEAN;
 }
 

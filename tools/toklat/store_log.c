@@ -18,11 +18,13 @@ bool store_batch_read(struct store *s, uint32_t segment, uint32_t offset, struct
 {
     if (segment >= s->super.segments || offset > s->super.segment_sectors ||
         s->super.segment_sectors - offset < STORE_BATCH_HEADER_SECTORS) {
-        return refuse(why, "no room for a header");
+        refuse(why, "no room for a header");
+        return false;
     }
     uint64_t sector = segment_sector(&s->super, segment) + offset;
     if (!image_read(s->image, sector, b, STORE_BATCH_HEADER_SECTORS)) {
-        return refuse(why, "cannot be read");
+        refuse(why, "cannot be read");
+        return false;
     }
     return batch_sound(&s->super, b, segment, offset, why);
 }
