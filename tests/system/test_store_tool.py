@@ -335,6 +335,20 @@ def test_newest_sound_record_wins_when_all_is_read(store):
     assert listed(store)[16]["sector"] == old
 
 
+def test_order_of_batches_is_not_that_of_segments(store):
+    store.batch([], next_segment=3)
+    store.next_segment = 3
+    store.batch([store.vm(30, template=KEY)], new_segment=True, next_segment=1)
+    store.next_segment = 1
+    store.batch([store.vm(30, template=KEY, generation=2)], new_segment=True)
+    assert verify(store)[0] == CLEAN
+    for area in store.areas:
+        store.flip(area, 60)
+    assert listed(store)[30]["sector"] == store.index[29][0]
+    shown = info(store)["log"]
+    assert (shown["segment"], shown["offset"]) == (1, store.offset)
+
+
 def test_newer_checkpoint_than_the_sound_one(store):
     store.checkpoint()
     area = store.areas[1]
