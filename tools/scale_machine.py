@@ -116,7 +116,7 @@ class ScaleMachine(Machine):
     def gate(self, timeout=60):
         """The counters that the debug key `g` prints; empty when there is no such key."""
         start = self.send_key("g")
-        found = self.wait_for(r'^(\{"gatekeeper".*\}|no debug key .g.)', timeout, start)
+        found = self.wait_for(r'^(\{"gatekeeper".*\}|no debug key .g.*)\r?\n', timeout, start)
         text = found.group(1).decode()
         return json.loads(text)["gatekeeper"] if text.startswith("{") else {}
 
