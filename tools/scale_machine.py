@@ -65,7 +65,8 @@ class Store:
     def _serve(self, file):
         # Relative: the name of a socket has room for 107 characters.
         socket = (self._folder / "socket").relative_to(ROOT)
-        command = ["nbdkit", "--foreground", "--exit-with-parent", "-U", socket]
+        # A card serves one command after the other.
+        command = ["nbdkit", "--foreground", "--exit-with-parent", "--threads", "1", "-U", socket]
         command += ["--filter=delay", "file", file, "rdelay=1ms"]
         self._nbdkit = subprocess.Popen(command, cwd=ROOT)
         limit = time.monotonic() + NBDKIT_SECONDS
