@@ -62,7 +62,8 @@ endef
 # Debian packages that the goals need are installed before anything else happens.
 GOALS := $(or $(MAKECMDGOALS),all)
 PACKAGE_GROUPS := build
-PACKAGE_GROUPS += $(if $(filter run debug footprint bench bench-scale bench-codec power-cut test,$(GOALS)),run)
+RUN_GOALS := run debug footprint bench bench-scale bench-codec power-cut test
+PACKAGE_GROUPS += $(if $(filter $(RUN_GOALS),$(GOALS)),run)
 PACKAGE_GROUPS += $(if $(filter test unit fuzz check bench-scale,$(GOALS)),test)
 PACKAGE_GROUPS += $(if $(filter bench-scale,$(GOALS)),scale)
 PACKAGE_GROUPS += $(if $(filter check,$(GOALS)),check)
