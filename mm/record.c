@@ -78,12 +78,18 @@ bool record_is_whole(const struct store_record *r, size_t bytes, uint32_t slot,
     return true;
 }
 
+bool record_is_small(const struct store_record *r)
+{
+    return r->sectors * STORE_SECTOR_BYTES <= RECORD_SMALL_BYTES;
+}
+
 struct store_place record_place(const struct store_record *r)
 {
+    bool small = record_is_small(r);
     uint32_t hot = ALIGN_UP(r->hot_bytes, STORE_SECTOR_BYTES) / STORE_SECTOR_BYTES;
     return (struct store_place){.sectors = (uint16_t)r->sectors,
-                                .hot = store_size_code(hot),
-                                .frames = store_size_code(r->hot_pages + 2u)};
+                                .hot = store_size_code(small ? r->sectors : hot),
+                                .frames = store_size_code((small ? r->pages : r->hot_pages) + 2u)};
 }
 
 /* Own pages, and those that its template has and it gave back. */

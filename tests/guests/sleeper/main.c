@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Has eight pages of its own - its system page, its stack, and six of data - in each of which a few
+ * Has eight pages of its own - its system page and seven of data - in each of which a few
  * words change every time that it wakes; then sleeps for as many milliseconds as its arguments say.
  * Ends with status 1 should a word not be what it left there.
  */
@@ -11,7 +11,7 @@
 #include "guests/rt/image.h"
 #include "guests/rt/time.h"
 
-#define PAGES 6
+#define PAGES 7
 #define WORDS 16 /* that change in each */
 #define STEP (4096 / sizeof(uint64_t) / WORDS)
 
