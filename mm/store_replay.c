@@ -235,8 +235,8 @@ static void go_on_at(struct position *p, bool whole)
     }
     store.segment = p->segment;
     store.offset = p->offset;
-    bool usable = p->next < store.segments && p->next != p->segment &&
-                  store.segment_table[p->next].live == 0;
+    bool usable =
+        p->next < store.segments && p->next != p->segment && store.segment_table[p->next].live == 0;
     store.promised = store.next_segment = usable ? p->next : NO_SEGMENT;
     store.sequence = p->sequence;
     store.healing = !whole || lost.any || full;
