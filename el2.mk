@@ -51,16 +51,18 @@ build/el2/core/base/string.o: EL2_CFLAGS += -fno-tree-loop-distribute-patterns -
 
 # What runs at boot, at shutdown, for somebody at the console, or once while a record is read or
 # written, is made small, not fast.
-EL2_COLD := $(addprefix core/,archive arrival bringback deployment deployment_group deployment_node \
-	devices fetch footprint group keys keys_store main options residence shutdown snapshot transit \
-	base/fmt base/log) \
-	$(addprefix mm/,frame_init image store store_clean store_index store_log store_mount \
-	store_replay) $(addprefix arch/arm64/,boot mmu firmware irq gicv2 gicv3) \
+EL2_COLD := \
+	$(addprefix core/,archive arrival bringback deployment deployment_group deployment_node) \
+	$(addprefix core/,devices fetch footprint group keys keys_store main options residence) \
+	$(addprefix core/,shutdown snapshot transit base/fmt base/log) \
+	$(addprefix mm/,frame_init image store store_clean store_index store_log store_mount) \
+	mm/store_replay $(addprefix arch/arm64/,boot mmu firmware irq gicv2 gicv3) \
 	$(addprefix dev/drivers/,virtio_blk virtio_mmio uart pl011)
 $(EL2_COLD:%=build/el2/%.o): EL2_CFLAGS += -Os
 
 build/el2/flags: FORCE
-	$(call remember,$(CC) $(EL2_CFLAGS) $(EL2_COLD) $(WARNINGS) $(EL2_INCLUDE) $(EL2_LDFLAGS) $(EL2_OBJ))
+	$(call remember,$(CC) $(EL2_CFLAGS) $(EL2_COLD) $(WARNINGS) \
+	 $(EL2_INCLUDE) $(EL2_LDFLAGS) $(EL2_OBJ))
 
 # libfdt, from the source of u-boot that Debian has, which carries it unchanged.
 LIBFDT_SOURCE := u-boot=2023.01*
