@@ -23,6 +23,7 @@
 #define SECTORS (FIRST_SEGMENT + SEGMENTS * STORE_SEGMENT_SECTORS_MIN)
 #define BLOCKS (SECTORS / 8)
 #define PATCHES_MAX 20u
+#define PAGES 5u
 #define BLOCK_BYTES (8 * STORE_SECTOR_BYTES)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
@@ -139,7 +140,8 @@ static void put_record(uint64_t offset, const uint8_t *bytes, size_t n)
     r->slot = n > 0 ? bytes[0] : 0;
     r->sequence = n > 1 ? bytes[1] : 0;
     r->sectors = n > 2 ? bytes[2] : 0;
-    r->pages = (uint16_t)(n > 3 ? bytes[3] % ((n - 4) / sizeof(struct store_page) + 1) : 0);
+    r->pages = n > 3 ? bytes[3] % PAGES : 0;
+    r->pages = r->pages * sizeof(struct store_page) + 4 > n ? 0 : r->pages;
     r->hot_pages = (uint16_t)(r->pages / 2);
     r->head_bytes = (uint32_t)(sizeof(*r) + r->pages * sizeof(struct store_page));
     struct store_page *page = (struct store_page *)(head + sizeof(*r));
