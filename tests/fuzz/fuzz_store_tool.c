@@ -17,12 +17,14 @@
 #include "tools/toklat/store_read.h"
 #include "tools/toklat/verify.h"
 
-#define VMS 40u
+#define VMS 8u
 #define SEGMENTS 8u
 #define FIRST_SEGMENT 2048u
 #define SECTORS (FIRST_SEGMENT + SEGMENTS * STORE_SEGMENT_SECTORS_MIN)
 #define BLOCKS (SECTORS / 8)
-#define PATCHES_MAX 20u
+#define FIRST_BLOCKS 5u /* superblocks and checkpoints */
+#define PATCHES_MAX 8u
+#define PAGES 5u
 #define BLOCK_BYTES (8 * STORE_SECTOR_BYTES)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
@@ -76,8 +78,13 @@ static uint64_t next_memory(struct image *im, uint64_t offset)
 static void put(uint64_t offset, const void *from, size_t n)
 {
     const uint8_t *p = from;
-    for (size_t i = 0; i < n && offset + i < (uint64_t)SECTORS * STORE_SECTOR_BYTES; i++) {
-        *at(offset + i) = p[i];
+    while (n > 0 && offset < (uint64_t)SECTORS * STORE_SECTOR_BYTES) {
+        size_t part = BLOCK_BYTES - offset % BLOCK_BYTES;
+        part = part < n ? part : n;
+        memcpy(at(offset), p, part);
+        p += part;
+        offset += part;
+        n -= part;
     }
 }
 
@@ -139,7 +146,8 @@ static void put_record(uint64_t offset, const uint8_t *bytes, size_t n)
     r->slot = n > 0 ? bytes[0] : 0;
     r->sequence = n > 1 ? bytes[1] : 0;
     r->sectors = n > 2 ? bytes[2] : 0;
-    r->pages = (uint16_t)(n > 3 ? bytes[3] % ((n - 4) / sizeof(struct store_page) + 1) : 0);
+    r->pages = n > 3 ? bytes[3] % PAGES : 0;
+    r->pages = r->pages * sizeof(struct store_page) + 4 > n ? 0 : r->pages;
     r->hot_pages = (uint16_t)(r->pages / 2);
     r->head_bytes = (uint32_t)(sizeof(*r) + r->pages * sizeof(struct store_page));
     struct store_page *page = (struct store_page *)(head + sizeof(*r));
@@ -194,7 +202,8 @@ static void apply(const struct patch *p, const uint8_t *bytes, size_t n)
         put_checkpoint(p->where & 1, bytes, n);
         break;
     case INDEX:
-        put((plain.checkpoint[p->where & 1] + 1) * STORE_SECTOR_BYTES + p->where / 2 % 72 * 16,
+        put((plain.checkpoint[p->where & 1] + 1) * STORE_SECTOR_BYTES +
+                p->where / 2 % (VMS + STORE_TEMPLATES_MAX) * 16,
             bytes, n);
         break;
     case BATCH:
@@ -218,18 +227,24 @@ static void silent(struct findings *f, enum severity severity, const char *text)
     }
 }
 
+/* An empty store, which is kept for the next input. */
 static void begin(void)
 {
+    static uint8_t first[FIRST_BLOCKS][BLOCK_BYTES];
     for (unsigned i = 0; i < touched_count; i++) {
         used[touched[i]] = 0;
     }
     touched_count = 0;
-    struct store_super super = plain;
-    super.crc = structure_crc(&super, sizeof(super));
-    put(0, &super, sizeof(super));
-    put(8ull * STORE_SECTOR_BYTES, &super, sizeof(super));
-    put_checkpoint(0, NULL, 0);
-    put_checkpoint(1, NULL, 0);
+    if (first[0][0] == 0) {
+        struct store_super super = plain;
+        super.crc = structure_crc(&super, sizeof(super));
+        put(0, &super, sizeof(super));
+        put(8ull * STORE_SECTOR_BYTES, &super, sizeof(super));
+        put_checkpoint(0, NULL, 0);
+        put_checkpoint(1, NULL, 0);
+        memcpy(first, data, sizeof(first));
+    }
+    put(0, first, sizeof(first));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
