@@ -93,11 +93,13 @@ static bool choose_victims(void)
         return false;
     }
     c.victim_count = 0;
+    uint32_t live = 0, most = (SEGMENTS_RESERVED - 1) * store.super.segment_sectors;
     while (c.victim_count < VICTIMS) {
         uint32_t segment = least_live();
-        if (segment == NO_SEGMENT) {
+        if (segment == NO_SEGMENT || live + store.segment_table[segment].live > most) {
             break;
         }
+        live += store.segment_table[segment].live;
         c.victims[c.victim_count++] = segment;
     }
     if (c.victim_count == 0) {
