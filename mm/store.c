@@ -228,6 +228,10 @@ void store_mark(uint32_t slot, uint32_t marker)
 {
     struct store_place *p = store.ops->place(slot), to = {.sector = marker};
     void_pending(slot);
+    uint32_t segment = store_segment_of(p->sector);
+    if (segment != NO_SEGMENT) { /* the record stays until the mark is durable */
+        store.segment_table[segment].era = MAX(store.segment_table[segment].era, store.era);
+    }
     store_account(p, &to);
     *p = to;
     if (!store_takes_records()) {
