@@ -64,9 +64,20 @@ static struct store_io *io_of(struct block_request *r)
     return container_of(r, struct store_io, request);
 }
 
+/* A segment is not written anew while it is read. */
+static void hold(const struct block_request *r, uint32_t by)
+{
+    bool reads = r->op == BLOCK_READ && store.segment_table;
+    uint32_t segment = reads ? store_segment_of(r->sector) : NO_SEGMENT;
+    if (segment != NO_SEGMENT) {
+        store.segment_table[segment].live += by;
+    }
+}
+
 static void io_done(struct block_request *r, enum err e)
 {
     struct store_io *io = io_of(r);
+    hold(r, -1u);
     if (e != OK && r->op == BLOCK_READ) {
         store.counters.read_errors++;
     }
@@ -103,6 +114,7 @@ void store_submit(struct store_io *io, enum block_op op, uint64_t sector, pa_t p
                                          .piece_count = bytes ? 1 : 0,
                                          .done = io_done};
     io->done = done;
+    hold(&io->request, 1);
     list_push_back(&store.waiting, &io->link);
 }
 

@@ -35,7 +35,7 @@ struct batch {
 };
 
 struct segment {
-    uint32_t live; /* sectors that places point to */
+    uint32_t live; /* sectors that places point to, and reads that are under way */
     uint32_t era;  /* of its last batch: eras are counted by checkpoints */
 };
 
