@@ -33,7 +33,7 @@ static uint32_t fill(uint32_t bytes)
         slot++;
     }
     assert_true(slot < world.vms);
-    for (uint32_t i = 0; i < 64; i++) {
+    for (uint32_t i = MIN(64u, slot / 8); i > 0; i--) {
         world_mark(--slot, STORE_NOTHING);
     }
     assert_true(world_settle());
@@ -100,6 +100,92 @@ static void large_records_too(void **state)
     overwritten_at_random(48, 120000, 4);
 }
 
+static void the_largest_too(void **state)
+{
+    (void)state;
+    overwritten_at_random(80, 900000, 20);
+}
+
+/* One record in each segment, and more segments than the log needs. */
+static uint32_t records_in_segments(void)
+{
+    world_create(100, 40, STORE_SEGMENT_SECTORS_MIN, 7);
+    world_boot();
+    for (uint32_t slot = 1; slot <= 10; slot++) {
+        assert_true(world_must_put(slot, 600000));
+    }
+    assert_true(world_settle());
+    store_checkpoint(false);
+    assert_true(world_settle());
+    return store_segment_of(world.slots[3].place.sector);
+}
+
+static void a_mark_keeps_its_segment(void **state)
+{
+    (void)state;
+    uint32_t segment = records_in_segments();
+    world_mark(3, STORE_DEAD);
+    assert_int_equal(store.segment_table[segment].live, 0);
+    assert_false(store_segment_is_free(segment));
+    assert_true(world_settle());
+    assert_false(store_segment_is_free(segment));
+    store_checkpoint(false);
+    assert_true(world_settle());
+    assert_true(store_segment_is_free(segment));
+}
+
+static bool came;
+
+static void read_done(struct store_io *io, enum err e)
+{
+    (void)io;
+    assert_int_equal(e, OK);
+    came = true;
+}
+
+static void a_reader_keeps_its_segment(void **state)
+{
+    (void)state;
+    static struct store_io io;
+    pa_t to;
+    uint32_t segment = records_in_segments();
+    assert_int_equal(frame_alloc(FRAME_EL2, FRAME_OWNER_NONE, &to), OK);
+    assert_true(world_must_put(3, 10000));
+    assert_true(world_settle());
+    assert_true(store_segment_is_free(segment));
+    came = false;
+    store_read(&io, segment_sector(segment) + 8, 8, to, read_done);
+    assert_false(store_segment_is_free(segment));
+    world_work(10);
+    assert_true(came);
+    assert_true(store_segment_is_free(segment));
+}
+
+/* What cannot be read stays where it is; nothing is written there, and all else goes on. */
+static void a_segment_that_cannot_be_read_is_left_alone(void **state)
+{
+    (void)state;
+    world_create(WORLD_VMS_MAX, 24, STORE_SEGMENT_SECTORS_MIN, 9);
+    world_boot();
+    uint32_t slots = fill(10000);
+    struct store_place p = world.slots[5].place;
+    uint32_t segment = store_segment_of(p.sector);
+    fake_block_fail(&world.disk, (struct fake_fault){BLOCK_READ, p.sector, p.sector + p.sectors, 0,
+                                                     UINT32_MAX, false});
+    for (uint32_t i = 0; i < 3 * slots; i++) {
+        uint32_t slot = 6 + world_random(slots - 6);
+        assert_true(world_must_put(slot, 10000));
+    }
+    assert_true(world_settle());
+    world_check();
+    assert_int_equal(world.slots[5].place.sector, p.sector);
+    assert_true(store_get_counters().read_errors > 0);
+    assert_true(store_takes_records());
+    assert_false(store_segment_is_free(segment));
+    world_cut();
+    world_boot();
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, end)
 
 int main(void)
@@ -109,6 +195,10 @@ int main(void)
         TEST(a_small_one_too),
         TEST(the_smallest_one_too),
         TEST(large_records_too),
+        TEST(the_largest_too),
+        TEST(a_mark_keeps_its_segment),
+        TEST(a_reader_keeps_its_segment),
+        TEST(a_segment_that_cannot_be_read_is_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
