@@ -105,10 +105,15 @@ struct writer {
     uint32_t first_page;
 };
 
-static const uint8_t *page_at(const struct space *s, uint32_t page)
+static pte_t entry_at(const struct space *s, uint32_t page)
 {
     pte_t root = s ? s->root[ROOT_INDEX(page)] : 0;
-    pte_t pte = root_is_table(root) ? root_table(root)[TABLE_INDEX(page)] : 0;
+    return root_is_table(root) ? root_table(root)[TABLE_INDEX(page)] : 0;
+}
+
+static const uint8_t *page_at(const struct space *s, uint32_t page)
+{
+    pte_t pte = entry_at(s, page);
     return pte_is_valid(pte) ? arch_ptr(pte_pa(pte)) : NULL;
 }
 
@@ -128,6 +133,9 @@ static enum err enter(struct writer *w, uint32_t page, enum store_coding coding,
 static enum err write_page(struct writer *w, uint32_t page, pte_t pte)
 {
     const uint8_t *base = page_at(w->template, page);
+    if (pte_is_stored(pte)) {
+        return ERR_AWAY;
+    }
     if (pte == 0) {
         return base ? enter(w, page, STORE_HOLE, 0) : OK;
     }
@@ -161,11 +169,8 @@ static enum err write_table(struct writer *w, unsigned index, bool hot)
         }
         uint32_t page = index * (uint32_t)PAGES_PER_BLOCK + i;
         pte_t pte = table[i];
-        if (pte_is_stored(pte)) {
-            return ERR_AWAY;
-        }
-        bool touched = pte & PTE_AF;
-        if (page != w->first_page && touched == hot && (pte == 0 || is_own(w, pte))) {
+        bool away = pte_is_stored(pte), touched = !away && pte & PTE_AF;
+        if (page != w->first_page && touched == hot && (pte == 0 || away || is_own(w, pte))) {
             e = write_page(w, page, pte);
         }
     }
@@ -216,8 +221,7 @@ enum err record_write(const struct space *s, const struct space *template, uint3
     w.end = w.table + entries;
     w.to = (uint8_t *)r + head;
     w.room_end = (uint8_t *)r + room;
-    pte_t first = root_table(s->root[ROOT_INDEX(first_page)])[TABLE_INDEX(first_page)];
-    enum err e = write_page(&w, first_page, first);
+    enum err e = write_page(&w, first_page, entry_at(s, first_page));
     if (e == OK) {
         e = write_pages(&w, true);
     }
