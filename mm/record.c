@@ -91,8 +91,9 @@ static uint32_t entries_max(const struct space *s, const struct space *template)
 uint64_t record_bytes_max(const struct space *s, const struct space *template, bool extra)
 {
     uint64_t pages = entries_max(s, template);
-    return fixed_bytes(extra ? STORE_RECORD_EXTRA : 0) +
-           pages * (PAGE_SIZE + sizeof(struct store_page));
+    uint64_t bytes = fixed_bytes(extra ? STORE_RECORD_EXTRA : 0) +
+                     pages * (PAGE_SIZE + sizeof(struct store_page));
+    return ALIGN_UP(bytes, (uint64_t)STORE_SECTOR_BYTES);
 }
 
 /* --- writing ------------------------------------------------------------------------------ */
@@ -213,6 +214,7 @@ enum err record_write(const struct space *s, const struct space *template, uint3
     struct writer w = {.space = s, .template = template, .record = r, .first_page = first_page};
     uint32_t entries = entries_max(s, template);
     size_t head = fixed_bytes(r->flags) + entries * sizeof(struct store_page);
+    room = ALIGN_DOWN(room, (size_t)STORE_SECTOR_BYTES);
     if (head > room) {
         return ERR_RANGE;
     }
