@@ -35,7 +35,7 @@ struct batch {
 };
 
 struct segment {
-    uint32_t live; /* sectors that places point to */
+    uint32_t live; /* sectors that places point to, and reads that are under way */
     uint32_t era;  /* of its last batch: eras are counted by checkpoints */
 };
 
@@ -96,8 +96,9 @@ void store_account(const struct store_place *from, const struct store_place *to)
 void store_submit(struct store_io *io, enum block_op op, uint64_t sector, pa_t pa, uint32_t bytes,
                   void (*done)(struct store_io *io, enum err e));
 
-/* Whether a segment may be written anew; and how many may. */
+/* Whether a segment may be written anew, or cleaned; and how many may be written. */
 bool store_segment_is_free(uint32_t segment);
+bool store_segment_is_cleanable(uint32_t segment); /* it gains something to move what is live */
 void store_count_free(void);
 
 /* The log's share of the start, with two batches of memory, and of store_work. */
