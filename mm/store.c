@@ -242,6 +242,7 @@ void store_commit(uint32_t slot, enum store_kind kind, const struct store_place 
 {
     store.counters.records++;
     store.counters.record_sectors += sizes->sectors;
+    void_pending(slot);
     store_append(slot, kind, sizes, deadline_ns, ENTRY_NEW);
 }
 

@@ -117,9 +117,6 @@ void store_append(uint32_t slot, enum store_kind kind, const struct store_place 
 /* Enters marks in the log, before any record that may be of the same slot. False: some are left. */
 bool store_drain_marks(void);
 
-/* Whether a batch that is not durable yet has a record of `slot`. */
-bool store_is_pending(uint32_t slot);
-
 /* The checkpoint's and the cleaner's share of store_work. */
 void index_init(pa_t buffer);
 void index_work(void);

@@ -40,6 +40,7 @@ static bool place_fits(const struct store_place *p)
     uint64_t in_segment = (p->sector - store.super.first_segment) % store.super.segment_sectors;
     return p->sector < STORE_MARKERS ||
            (p->sector >= store.super.first_segment && p->sector < end && p->sectors > 0 &&
+            p->sectors <= STORE_RECORD_SECTORS_MAX &&
             in_segment + p->sectors <= store.super.segment_sectors);
 }
 
