@@ -20,7 +20,7 @@ SMP := 1
 DEPLOY := dts/web.dts
 IMAGES :=
 VMS := 1000
-STORE :=
+STORE = build/store/$(basename $(notdir $(DEPLOY))).img
 PORT := 8080
 APPEND :=
 # Options of tools/bench-scale.
@@ -62,7 +62,8 @@ endef
 # Debian packages that the goals need are installed before anything else happens.
 GOALS := $(or $(MAKECMDGOALS),all)
 PACKAGE_GROUPS := build
-PACKAGE_GROUPS += $(if $(filter run debug footprint bench bench-scale bench-codec power-cut test,$(GOALS)),run)
+RUN_GOALS := run debug footprint bench bench-scale bench-codec power-cut test
+PACKAGE_GROUPS += $(if $(filter $(RUN_GOALS),$(GOALS)),run)
 PACKAGE_GROUPS += $(if $(filter test unit fuzz check bench-scale,$(GOALS)),test)
 PACKAGE_GROUPS += $(if $(filter bench-scale,$(GOALS)),scale)
 PACKAGE_GROUPS += $(if $(filter check,$(GOALS)),check)
@@ -86,10 +87,10 @@ include check.mk
 
 all: $(EL2_BIN) guests $(INITRD) $(TOOL)
 
-run: $(EL2_BIN) $(INITRD)
+run: $(EL2_BIN) $(INITRD) $(TOOL)
 	@exec tools/run $(INITRD)
 
-debug: $(EL2_BIN) $(INITRD)
+debug: $(EL2_BIN) $(INITRD) $(TOOL)
 	@exec tools/debug $(INITRD)
 
 footprint: all
@@ -105,7 +106,7 @@ test: all $(LOAD) $(UNIT_TESTS) $(FUZZ_TESTS)
 	@tools/test-all --system $(UNIT_TESTS) $(FUZZ_TESTS)
 
 clean:
-	$(Q)[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name sources -exec rm -rf {} +
+	$(Q)[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name sources ! -name store -exec rm -rf {} +
 
 help:
 	@tools/help

@@ -18,7 +18,6 @@
 #include "core/snapshot.h"
 #include "mm/record.h"
 
-static struct store_place template_places[STORE_TEMPLATES_MAX];
 static struct store_place no_place;
 
 /* --- struct store_ops --------------------------------------------------------------------- */
@@ -29,8 +28,8 @@ static struct store_place *place(uint32_t slot)
         return &vm_stub(slot)->place;
     }
     uint32_t first = store_template_slot(0);
-    if (slot >= first && slot - first < STORE_TEMPLATES_MAX) {
-        return &template_places[slot - first];
+    if (slot >= first && slot - first < DEPLOYMENT_GROUPS_MAX) {
+        return &groups[slot - first].template_place;
     }
     no_place = (struct store_place){0};
     return &no_place; /* not deployed: nothing is there */
@@ -170,12 +169,12 @@ void bringback(struct block_device *d, const struct deployment *deployment)
 
 bool bringback_template_is_stored(const struct group *g)
 {
-    return store_is_open() && template_places[g->index].sector >= STORE_MARKERS;
+    return store_is_open() && g->template_place.sector >= STORE_MARKERS;
 }
 
 static enum err read_template(struct group *g, struct vm *vm, pa_t buffer)
 {
-    const struct store_place *p = &template_places[g->index];
+    const struct store_place *p = &g->template_place;
     uint32_t bytes = p->sectors * STORE_SECTOR_BYTES;
     enum err e = store_read_now(p->sector, buffer, bytes);
     const struct store_record *r = arch_ptr(buffer);

@@ -18,8 +18,6 @@
 #define AROUND_BYTES KIB(64) /* that one read brings at most, for one page */
 #define ROOM_FRAMES 64       /* that are free before those go on that waited for a frame */
 
-static struct list hungry = {&hungry, &hungry}; /* by vm->ending */
-
 /* --- pages -------------------------------------------------------------------------------- */
 
 static void fetched(struct store_io *io, enum err e);
@@ -166,19 +164,20 @@ bool residence_wait_for_room(struct vm *vm)
     }
     residence_counters.out_of_room++;
     block(vm, WAIT_ROOM);
-    list_push_back(&hungry, &vm->ending);
+    list_push_back(&run_this()->hungry, &vm->ending);
     gate_poke(&gatekeeper);
     return true;
 }
 
 void fetch_work(void)
 {
-    if (list_empty(&hungry)) {
+    struct list *hungry = &run_this()->hungry;
+    if (list_empty(hungry)) {
         return;
     }
     bool room = frame_count(FRAME_FREE) >= ROOM_FRAMES;
-    while (!list_empty(&hungry) && (room || !others_leave())) {
-        struct vm *vm = list_first(&hungry, struct vm, ending);
+    while (!list_empty(hungry) && (room || !others_leave())) {
+        struct vm *vm = list_first(hungry, struct vm, ending);
         list_remove(&vm->ending);
         if (room) {
             run_go_on(vm);

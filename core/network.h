@@ -13,7 +13,7 @@
 bool network_hand_over(struct vm *vm, const uint8_t *frame, size_t bytes);
 
 struct network_counters {
-    uint64_t not_ready; /* frames for a VM whose template is not ready, or that cannot start */
+    uint64_t not_ready; /* frames for a VM that has ended; others: residence_counters.dropped */
     uint64_t uplink_dropped;
 };
 

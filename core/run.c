@@ -32,6 +32,7 @@ void run_init(void)
     mux_init(&r->mux, ticks_from_ns(QUANTUM_NS));
     wheel_init(&r->wheel, counter_now(), ticks_from_ns(WHEEL_GRANULE_NS));
     list_init(&r->ending);
+    list_init(&r->hungry);
     r->armed = TICKS_NEVER;
 }
 
@@ -181,20 +182,29 @@ static inline void expire(struct run *r, uint64_t now)
 }
 
 /* An earlier deadline stays armed: one interrupt too many costs less than arming at each switch. */
-static inline void arm(struct run *r)
+static inline void arm_by(struct run *r, uint64_t deadline)
 {
-    uint64_t deadline = MIN(mux_deadline(&r->mux), wheel_next(&r->wheel));
-    deadline = MIN(deadline, gate_deadline(&gatekeeper));
     if (unlikely(deadline < r->armed)) {
         r->armed = deadline;
         timer_arm(deadline);
     }
 }
 
+static inline void arm(struct run *r)
+{
+    arm_by(r, MIN(mux_deadline(&r->mux), wheel_next(&r->wheel)));
+}
+
+void run_arm(uint64_t deadline)
+{
+    arm_by(run_this(), deadline);
+}
+
 void run_timer_fired(void)
 {
     run_this()->armed = TICKS_NEVER;
     timer_arm(TICKS_NEVER);
+    residence_look_at_time();
 }
 
 /* Nobody is runnable: sleeps until an interrupt, and handles it. */
@@ -223,9 +233,9 @@ static __attribute__((noinline)) struct context *next_slow(struct run *r)
     for (;;) {
         uint64_t now = counter_now();
         expire(r, now);
-        bool starting = group_start_some();
+        bool starting = group_start_some(); /* before residence_work, which then stays due */
         bool more = residence_work(now);
-        struct sched_entry *e = residence_stopping() ? NULL : mux_start(&r->mux, now);
+        struct sched_entry *e = residence_stopping ? NULL : mux_start(&r->mux, now);
         if (e) {
             return enter(r, container_of(e, struct vm, sched));
         }
@@ -240,7 +250,7 @@ static __attribute__((noinline)) struct context *next_slow(struct run *r)
 /* Another VM is ready, and nothing else is due: the common case. */
 static __attribute__((noinline, flatten)) struct context *next(struct run *r, uint64_t now)
 {
-    if (likely(now < wheel_next(&r->wheel) && group_starts_due == 0 && !residence_due())) {
+    if (likely(now < wheel_next(&r->wheel) && !residence_due())) {
         struct sched_entry *e = mux_start(&r->mux, now);
         if (likely(e)) {
             return enter(r, container_of(e, struct vm, sched));

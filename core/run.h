@@ -12,6 +12,7 @@ struct run {
     struct mux mux;
     struct wheel wheel;
     struct list ending; /* VMs to be freed */
+    struct list hungry; /* VMs that wait for a frame, by vm->ending as well */
     uint64_t armed;     /* deadline of the timer interrupt, TICKS_NEVER if none */
     uint64_t kills, faults, hypercalls;
 } __attribute__((aligned(64)));
@@ -38,6 +39,9 @@ struct context *run_resume(void);
  * have passed (TICKS_NEVER: no end), or only for a turn. Returns what to enter. */
 struct context *run_block(struct vm *vm, enum vm_wait wait, uint64_t timeout);
 struct context *run_yield(struct vm *vm, enum vm_wait wait);
+
+/* The timer interrupts at `deadline` at the latest. */
+void run_arm(uint64_t deadline);
 
 /* This CPU's timer interrupt. What is due is found when the trap ends. */
 void run_timer_fired(void);

@@ -9,14 +9,10 @@
 
 #define STUBS_AT_ONCE 4096u
 
-static bool stopping, checkpointed, off;
+bool residence_stopping;
+static bool checkpointed, off;
 static uint32_t next; /* VM that is looked at next */
 static bool any_left;
-
-bool residence_stopping(void)
-{
-    return stopping;
-}
 
 static void power_off(void)
 {
@@ -27,7 +23,7 @@ static void power_off(void)
 
 void residence_shutdown(void)
 {
-    if (stopping) {
+    if (residence_stopping) {
         return;
     }
     if (!store_takes_records()) {
@@ -36,7 +32,7 @@ void residence_shutdown(void)
         return;
     }
     log_info("shutdown: all VMs are written to the store");
-    stopping = residence_work_due = true;
+    residence_stopping = residence_work_due = true;
     checkpointed = any_left = off = false;
     next = 1;
 }

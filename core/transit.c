@@ -32,7 +32,7 @@ static uint64_t buffers_free;      /* a bit each */
 static bool large_free;
 
 _Static_assert(BUFFERS == 64, "a bit each");
-_Static_assert(STORE_RECORD_SECTORS_MAX * STORE_SECTOR_BYTES <= PAGE_SIZE << BUFFERS_ORDER, "fits");
+_Static_assert(STORE_RECORD_SECTORS_MAX *STORE_SECTOR_BYTES <= PAGE_SIZE << BUFFERS_ORDER, "fits");
 static struct transit_counters counters;
 
 void transit_init(void)

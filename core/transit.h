@@ -31,8 +31,8 @@ struct transit {
 
 void transit_init(void);
 
-/* Memory for what is read: as many small buffers as fit in a MiB, and one for the largest record, so
- * that nobody depends on free frames that lie side by side. ERR_NO_MEMORY. */
+/* Memory for what is read: as many small buffers as fit in a MiB, and one for the largest record,
+ * so that nobody depends on free frames that lie side by side. ERR_NO_MEMORY. */
 enum err transit_open(void) MUST_USE;
 
 /* A new one for `s`, or NULL: there is no memory. */

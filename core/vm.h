@@ -89,6 +89,7 @@ struct group {
     uint32_t start_next; /* instance to start at boot next; 0: none */
     uint8_t state;
     uint8_t index;
+    struct store_place template_place;
     uint64_t template_id; /* of its record in the store; 0: it has none yet */
     uint32_t image_key;   /* of all that the template is made from */
     bool unsavable;       /* its template is too large for a record */

@@ -78,12 +78,18 @@ bool record_is_whole(const struct store_record *r, size_t bytes, uint32_t slot,
     return true;
 }
 
+bool record_is_small(const struct store_record *r)
+{
+    return r->sectors * STORE_SECTOR_BYTES <= RECORD_SMALL_BYTES;
+}
+
 struct store_place record_place(const struct store_record *r)
 {
+    bool small = record_is_small(r);
     uint32_t hot = ALIGN_UP(r->hot_bytes, STORE_SECTOR_BYTES) / STORE_SECTOR_BYTES;
     return (struct store_place){.sectors = (uint16_t)r->sectors,
-                                .hot = store_size_code(hot),
-                                .frames = store_size_code(r->hot_pages + 2u)};
+                                .hot = store_size_code(small ? r->sectors : hot),
+                                .frames = store_size_code((small ? r->pages : r->hot_pages) + 2u)};
 }
 
 /* Own pages, and those that its template has and it gave back. */
@@ -159,6 +165,10 @@ static enum err write_table(struct writer *w, unsigned index, bool hot)
     const pte_t *others = root_is_table(other) ? root_table(other) : table;
     enum err e = OK;
     for (unsigned i = 0; e == OK && i < PAGES_PER_BLOCK; i++) {
+        if (IS_ALIGNED(i, EIGHTH_ENTRIES) && !((root | other) & used_bit(i))) {
+            i += EIGHTH_ENTRIES - 1;
+            continue;
+        }
         if (IS_ALIGNED(i, GROUP_ENTRIES) && group_is_empty(table + i) &&
             group_is_empty(others + i)) {
             i += GROUP_ENTRIES - 1;

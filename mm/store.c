@@ -188,12 +188,20 @@ bool store_drain_marks(void)
         if (store_room(0, true, &room) != OK) {
             return false;
         }
-        struct mark m = store.marks[--store.mark_count];
-        struct store_place p = {.sector = m.marker};
-        store_append(m.slot, STORE_KIND_MARK, &p, 0, ENTRY_VOID);
+        uint32_t slot = store.marks[--store.mark_count];
+        struct store_place p = {.sector = store.ops->place(slot)->sector}; /* of its last mark */
+        store_append(slot, STORE_KIND_MARK, &p, 0, ENTRY_VOID);
         store.counters.marks++;
     }
     return true;
+}
+
+/* What live records may take at most: a share of all but where the log is, where it goes on, and
+ * what is reserved. */
+static uint64_t full_sectors(void)
+{
+    uint64_t usable = store.segments - SEGMENTS_RESERVED - 2;
+    return usable * store.super.segment_sectors / FULL_DENOMINATOR * FULL_NUMERATOR;
 }
 
 enum err store_reserve(uint32_t bytes, void **out)
@@ -201,14 +209,18 @@ enum err store_reserve(uint32_t bytes, void **out)
     if (!store_takes_records()) {
         return ERR_DENIED;
     }
-    uint64_t sectors = ALIGN_UP(bytes, STORE_SECTOR_BYTES) / STORE_SECTOR_BYTES;
+    uint64_t sectors = ((uint64_t)bytes + STORE_SECTOR_BYTES - 1) / STORE_SECTOR_BYTES;
     if (sectors > STORE_RECORD_SECTORS_MAX) {
         return ERR_RANGE;
     }
-    uint64_t capacity = (uint64_t)store.segments * store.super.segment_sectors;
-    if (store.live_sectors + sectors > capacity / FULL_DENOMINATOR * FULL_NUMERATOR) {
+    uint64_t full = full_sectors(), live = store.live_sectors + sectors;
+    if (live > full) {
         store.counters.refused_full++;
         return ERR_NO_MEMORY;
+    }
+    uint32_t pending = store.open->sectors + (store.flying ? store.flying->sectors : 0);
+    if (live + pending > full + STORE_BATCH_HEADER_SECTORS) {
+        return ERR_BUSY; /* what is on the way may need the room, or give some back */
     }
     return store_drain_marks() ? store_room(bytes, false, out) : ERR_BUSY;
 }
@@ -232,7 +244,7 @@ void store_mark(uint32_t slot, uint32_t marker)
         return;
     }
     if (store.mark_count < MARKS_MAX) {
-        store.marks[store.mark_count++] = (struct mark){slot, marker};
+        store.marks[store.mark_count++] = slot;
     } else {
         index_request(false);
     }

@@ -10,8 +10,6 @@
 #include "core/base/string.h"
 #include "mm/store_log.h"
 
-#define TRIES_MAX 3u
-
 static void write_batch(void);
 
 /* --- segments ----------------------------------------------------------------------------- */
@@ -76,7 +74,10 @@ void log_init(pa_t memory)
         batch_clear(b);
     }
     store.open = &store.batches[0];
-    choose_next();
+    store_count_free();
+    if (store.next_segment == NO_SEGMENT) {
+        choose_next();
+    }
 }
 
 enum err store_room(uint32_t bytes, bool moving, void **out)
@@ -138,26 +139,21 @@ static void land(void)
     store.ops->changed();
 }
 
-/* The device does not keep what it is given: what is in memory stays there, what was written
- * before can still be read. */
-static void give_up(enum err e)
+static void drop(struct batch *b, enum err e)
 {
-    struct batch *b = store.flying;
-    store.flying = NULL;
-    store.read_only = true;
-    log_error("store: a batch could not be written (%s): it takes no more records", err_name(e));
     for (uint32_t i = 0; i < b->header->count; i++) {
         if (b->from[i] == ENTRY_NEW) {
             store.ops->written(b->header->entries[i].slot, e);
         }
     }
-    for (uint32_t i = 0; i < store.open->header->count; i++) {
-        if (store.open->from[i] == ENTRY_NEW) {
-            store.ops->written(store.open->header->entries[i].slot, e);
-        }
-    }
     batch_clear(b);
-    batch_clear(store.open);
+}
+
+void log_give_up(const char *what, enum err e)
+{
+    store.read_only = true;
+    log_error("store: %s could not be written (%s): it takes no more records", what, err_name(e));
+    drop(store.open, e);
     store.mark_count = 0;
 }
 
@@ -176,7 +172,10 @@ static void failed(enum err e)
         write_batch();
         return;
     }
-    give_up(e);
+    struct batch *b = store.flying;
+    store.flying = NULL;
+    log_give_up("a batch", e);
+    drop(b, e);
 }
 
 static void flushed(struct store_io *io, enum err e)
@@ -280,8 +279,11 @@ void log_work(void)
 {
     struct batch *b = store.open;
     struct batch *other = b == &store.batches[0] ? &store.batches[1] : &store.batches[0];
-    if (store.flying || store.read_only || store.healing || !store_drain_marks() ||
-        b->header->count == 0) {
+    if (store.flying || store.read_only || store.healing) {
+        return;
+    }
+    (void)store_drain_marks();
+    if (b->header->count == 0) {
         return;
     }
     if (store.next_segment == NO_SEGMENT) {

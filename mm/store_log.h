@@ -14,6 +14,7 @@
 #define BATCH_ALIGN_SECTORS 8u
 #define NO_SEGMENT UINT32_MAX
 #define MARKS_MAX 512u
+#define TRIES_MAX 3u /* of a write that fails, at the same place */
 
 /* Segments that only what is moved by the cleaner may take; and the share of all that live records
  * may take: at three quarters a segment that is cleaned is three quarters full at most, so that
@@ -36,10 +37,6 @@ struct batch {
 struct segment {
     uint32_t live; /* sectors that places point to */
     uint32_t era;  /* of its last batch: eras are counted by checkpoints */
-};
-
-struct mark {
-    uint32_t slot, marker;
 };
 
 struct store {
@@ -67,7 +64,7 @@ struct store {
     unsigned tries; /* of the batch in flight */
     bool flushing;
     struct store_io write;
-    struct mark marks[MARKS_MAX];
+    uint32_t marks[MARKS_MAX]; /* slots whose markers are not in the log yet */
     uint32_t mark_count;
 
     /* The checkpoints. `era` is that of batches written now; those before `durable_era` are in the
@@ -106,6 +103,10 @@ void store_count_free(void);
 /* The log's share of the start, with two batches of memory, and of store_work. */
 void log_init(pa_t memory);
 void log_work(void);
+
+/* The device does not keep what it is given: what is in memory stays there, what was written before
+ * can still be read, and what is in flight may yet be. */
+void log_give_up(const char *what, enum err e);
 
 /* Room in the open batch, also for what the cleaner moves. */
 enum err store_room(uint32_t bytes, bool moving, void **out) MUST_USE;

@@ -61,8 +61,9 @@ static bool super_fits(const struct store_super *s)
            (s->segment_sectors & (s->segment_sectors - 1)) == 0 &&
            s->segments >= STORE_SEGMENTS_MIN && s->segments <= STORE_SEGMENTS_MAX && s->vms > 0 &&
            s->vms <= STORE_VMS_MAX && s->checkpoint_sectors >= index && s->sectors <= UINT32_MAX &&
-           s->checkpoint[0] > STORE_SUPER_COPY_SECTOR &&
+           s->checkpoint[0] > STORE_SUPER_COPY_SECTOR && s->checkpoint[0] < s->sectors &&
            s->checkpoint[1] >= s->checkpoint[0] + s->checkpoint_sectors &&
+           s->checkpoint[1] < s->sectors &&
            s->first_segment >= s->checkpoint[1] + s->checkpoint_sectors &&
            s->first_segment < s->sectors &&
            s->segments <= (s->sectors - s->first_segment) / s->segment_sectors;
@@ -275,7 +276,7 @@ static enum err open_store(uint32_t vms, uint64_t deployment, pa_t scratch)
     }
     store.super.boots++;
     store.super.deployment = deployment;
-    store.read_only = store.device->read_only;
+    store.read_only |= store.device->read_only;
     if (!store.read_only && write_supers(scratch) != OK) {
         log_error("store: the superblock cannot be written: it takes no records");
         store.read_only = true;

@@ -2,12 +2,13 @@
 /*
  * Reading the log at boot.
  *
- *   scratch: | header | header held back |  ...  | 1 MiB for records and for gaps |
+ *   scratch: | header | header held back | gap, piece by piece |  ...  | 1 MiB for a record |
  *
  * A batch was complete when the next one was begun, so only the last one may be torn: each is held
  * back until the next one is found, and of the last every record is looked at by itself. Where
  * the log seems to end, what follows is searched for younger batches: there are none unless a
- * header in the middle is damaged.
+ * header in the middle is damaged. Should the last header be the damaged one, the records behind
+ * it speak for themselves.
  */
 #include "mm/store_replay.h"
 #include "arch/memory.h"
@@ -15,8 +16,10 @@
 #include "mm/record.h"
 
 #define HELD_AT 4096u
-#define PIECE_AT MIB(1)
-#define PIECE_SECTORS ((uint32_t)(MIB(1) / STORE_SECTOR_BYTES))
+#define GAP_AT 8192u
+#define GAP_SECTORS 1024u
+#define HEAD_SECTORS_MAX 136u /* pieces of a gap overlap by this, so that each head is in one */
+#define RECORD_AT MIB(1)
 #define SEEN_BLOCKS 8u
 #define SEEN_IN_BLOCK ((uint32_t)(BLOCK_SIZE / sizeof(uint64_t)))
 
@@ -100,7 +103,7 @@ static bool read_header(uint32_t segment, uint32_t offset)
 /* Whether all of a record is as it was written. */
 static bool entry_is_whole(const struct store_entry *e)
 {
-    pa_t to = PA(scratch.v + PIECE_AT);
+    pa_t to = PA(scratch.v + RECORD_AT);
     return e->kind == STORE_KIND_MARK || e->place.sector < STORE_MARKERS ||
            (place_fits(&e->place) && e->place.sectors <= STORE_RECORD_SECTORS_MAX &&
             store_transfer(BLOCK_READ, e->place.sector, to,
@@ -143,14 +146,100 @@ static bool apply(const struct store_batch *h, bool last)
     return whole;
 }
 
-static void go_on_at(const struct position *p, bool whole)
+/* --- gaps --------------------------------------------------------------------------------- */
+
+/* Records that no header tells of. */
+static struct lost {
+    uint64_t least; /* older ones are of no interest */
+    uint64_t after; /* behind the sequences of all that were seen */
+    bool applying;
+    bool any;
+} lost;
+
+static void take_lost(const struct store_record *r, uint64_t sector)
 {
+    struct store_entry e = {.slot = r->slot, .kind = STORE_KIND_RECORD, .place = record_place(r)};
+    uint64_t sequence = r->sequence, deadline_ns = r->deadline_ns;
+    e.place.sector = (uint32_t)sector;
+    if (sequence < lost.least || !entry_is_whole(&e)) {
+        return;
+    }
+    lost.after = MAX(lost.after, sequence + 1);
+    lost.any = true;
+    if (lost.applying && is_newest(e.slot, sequence)) {
+        replay_found(e.slot, &e.place, deadline_ns);
+    }
+}
+
+/* One piece of a gap, of `n` sectors: how many lie before a sound header at or behind `from`, or
+ * all. */
+static uint32_t look_at_piece(uint64_t sector, uint32_t from, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        struct store_batch *h = header_at(GAP_AT + i * STORE_SECTOR_BYTES);
+        const struct store_record *r = (const void *)h;
+        if (i >= from && IS_ALIGNED(i, BATCH_ALIGN_SECTORS) &&
+            n - i >= STORE_BATCH_HEADER_SECTORS && header_is_sound(h)) {
+            return i;
+        }
+        if (record_head_is_sound(r, (n - i) * STORE_SECTOR_BYTES, store.super.uuid)) {
+            take_lost(r, sector + i);
+        }
+    }
+    return n;
+}
+
+/* From a place that holds no header that is looked for to the next one that holds a sound one, or
+ * to `end`; records on the way are taken by themselves. What cannot be read is passed over. */
+static uint32_t look_through_gap(uint32_t segment, uint32_t start, uint32_t end)
+{
+    uint32_t n = 0, offset = start;
+    for (; offset < end; offset += n < GAP_SECTORS ? n : n - HEAD_SECTORS_MAX) {
+        uint64_t sector = segment_sector(segment) + offset;
+        n = MIN(end - offset, GAP_SECTORS);
+        if (store_transfer(BLOCK_READ, sector, PA(scratch.v + GAP_AT), n * STORE_SECTOR_BYTES) !=
+            OK) {
+            continue;
+        }
+        uint32_t found = look_at_piece(sector, offset == start ? 1 : 0, n);
+        if (found < n) {
+            return offset + found;
+        }
+    }
+    return end;
+}
+
+/* --- the end of the log ------------------------------------------------------------------- */
+
+/* A segment that nothing is known of, to go on in at once. */
+static bool find_fresh(struct position *p)
+{
+    for (uint32_t i = 0; i < store.segments; i++) {
+        if (store.segment_table[i].live == 0 && i != p->segment && i != p->next) {
+            *p = (struct position){i, 0, NO_SEGMENT, p->sequence};
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Where records were found that no header tells of, the log must not go on. */
+static void go_on_at(struct position *p, bool whole)
+{
+    bool full = p->offset + STORE_BATCH_HEADER_SECTORS > store.super.segment_sectors &&
+                p->next >= store.segments;
+    p->sequence = MAX(p->sequence, lost.after);
+    if ((lost.any || full) && !find_fresh(p)) {
+        log_error("store: no segment is free to go on in: it takes no more records");
+        store.read_only = true;
+    }
     store.segment = p->segment;
     store.offset = p->offset;
-    bool known = p->next < store.segments && p->next != p->segment;
-    store.promised = store.next_segment = known ? p->next : NO_SEGMENT;
+    bool usable =
+        p->next < store.segments && p->next != p->segment && store.segment_table[p->next].live == 0;
+    store.promised = store.next_segment = usable ? p->next : NO_SEGMENT;
     store.sequence = p->sequence;
-    store.healing = !whole;
+    store.healing = !whole || lost.any || full;
     store.segment_table[p->segment].era = store.era;
 }
 
@@ -170,36 +259,38 @@ static bool read_next(struct position *p)
     return false;
 }
 
-/* Whether a batch that is as young as the expected one, or younger, lies behind it. */
-static bool younger_follows(const struct position *p)
+/* Whether [at, end) of a segment holds the header of a batch as young as `sequence`, or younger. */
+static bool holds_younger(uint32_t segment, uint32_t at, uint32_t end, uint64_t sequence)
 {
-    if (read_header(p->next, 0) && header_at(0)->sequence >= p->sequence) {
-        return true;
-    }
-    for (uint32_t at = p->offset; at < store.super.segment_sectors; at += PIECE_SECTORS) {
-        uint32_t n = MIN(store.super.segment_sectors - at, PIECE_SECTORS);
-        if (store_transfer(BLOCK_READ, segment_sector(p->segment) + at, PA(scratch.v + PIECE_AT),
-                           n * STORE_SECTOR_BYTES) != OK) {
+    while ((at = look_through_gap(segment, at, end)) < end) {
+        if (!read_header(segment, at) || header_at(0)->sequence >= sequence) {
             return true;
-        }
-        for (uint32_t i = 0; i < n; i += BATCH_ALIGN_SECTORS) {
-            struct store_batch *h = header_at((uint32_t)PIECE_AT + i * STORE_SECTOR_BYTES);
-            if (header_is_sound(h) && h->sequence >= p->sequence) {
-                return true;
-            }
         }
     }
     return false;
 }
 
+/* Whether a batch that is as young as the expected one, or younger, lies behind it: a header in the
+ * middle is damaged. Should only the last one be, the records behind it are taken. */
+static bool younger_follows(const struct position *p)
+{
+    const uint32_t size = store.super.segment_sectors;
+    lost = (struct lost){.least = p->sequence - 1, .applying = true};
+    if (read_header(p->next, 0) && header_at(0)->sequence >= p->sequence) {
+        return true;
+    }
+    return (p->next < store.segments &&
+            holds_younger(p->next, 0, MIN(size, BATCH_SECTORS + STORE_BATCH_HEADER_SECTORS),
+                          p->sequence)) ||
+           holds_younger(p->segment, p->offset, size, p->sequence);
+}
+
 bool replay_log(const struct store_checkpoint *c, pa_t memory)
 {
     struct position p = {c->segment, c->offset, c->next_segment, c->batch};
-    struct store_batch *h = header_at(0), *held;
     bool holds = false;
     scratch = memory;
-    h = header_at(0);
-    held = header_at(HELD_AT);
+    struct store_batch *h = header_at(0), *held = header_at(HELD_AT);
     if (p.segment >= store.segments) {
         return false;
     }
@@ -217,10 +308,11 @@ bool replay_log(const struct store_checkpoint *c, pa_t memory)
         p.next = h->next_segment;
         p.sequence++;
     }
+    bool whole = !holds || apply(held, true);
     if (younger_follows(&p)) {
         return false;
     }
-    go_on_at(&p, !holds || apply(held, true));
+    go_on_at(&p, whole);
     return true;
 }
 
@@ -242,43 +334,6 @@ static void scan_batch(struct scan *s, const struct store_batch *h, uint32_t seg
     } else if (last) {
         s->end = (struct position){segment, offset + h->sectors, h->next_segment, h->sequence + 1};
     }
-}
-
-static void scan_record(const struct scan *s, const struct store_record *r, uint64_t sector)
-{
-    struct store_place p = record_place(r);
-    p.sector = (uint32_t)sector;
-    if (s->applying && is_newest(r->slot, r->sequence)) {
-        replay_found(r->slot, &p, r->deadline_ns);
-    }
-}
-
-/* From a place that holds no sound header to the next one that does; records on the way are taken
- * by themselves. */
-static uint32_t scan_gap(struct scan *s, uint32_t segment, uint32_t offset)
-{
-    const uint32_t size = store.super.segment_sectors;
-    while (offset < size) {
-        uint32_t n = MIN(size - offset, PIECE_SECTORS);
-        uint64_t sector = segment_sector(segment) + offset;
-        if (store_transfer(BLOCK_READ, sector, PA(scratch.v + PIECE_AT), n * STORE_SECTOR_BYTES) !=
-            OK) {
-            return size;
-        }
-        for (uint32_t i = 0; i < n; i++) {
-            uint32_t at = (uint32_t)PIECE_AT + i * STORE_SECTOR_BYTES;
-            bool aligned = IS_ALIGNED(offset + i, BATCH_ALIGN_SECTORS) && n - i >= 8;
-            if (i > 0 && aligned && header_is_sound(header_at(at))) {
-                return offset + i;
-            }
-            const struct store_record *r = (const void *)header_at(at);
-            if (record_head_is_sound(r, (n - i) * STORE_SECTOR_BYTES, store.super.uuid)) {
-                scan_record(s, r, sector + i);
-            }
-        }
-        offset += n;
-    }
-    return size;
 }
 
 static bool never_used(uint32_t segment)
@@ -305,7 +360,7 @@ static void scan_segment(struct scan *s, uint32_t segment)
             scan_batch(s, header_at(0), segment, offset);
             offset += sectors;
         } else {
-            offset = scan_gap(s, segment, offset);
+            offset = look_through_gap(segment, offset, size);
         }
     }
 }
@@ -350,11 +405,14 @@ enum err replay_all(pa_t memory)
 {
     struct scan s = {.end = {.next = NO_SEGMENT, .sequence = 1}, .whole = true};
     scratch = memory;
+    lost = (struct lost){0};
     enum err e = seen_allocate();
     if (e == OK) {
         scan_all(&s);
-        s.applying = true;
+        s.applying = lost.applying = true;
         scan_all(&s);
+        lost.any = true; /* who knows what the end of the log hides */
+        store.checkpoint_sequence++;
         go_on_at(&s.end, false);
     }
     seen_free();

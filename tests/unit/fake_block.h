@@ -1,40 +1,65 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The model of tests/unit/fake_virtio.h as a block device (virtio 1.2, section 5.2).
+ * A block device in memory, with a cache that forgets when the power is cut.
+ *
+ * What is written is seen by reads at once, but is only durable after a flush. At a cut each sector
+ * that was written since, or that a request in flight would have written, is kept or lost by
+ * chance.
  */
 #ifndef TESTS_UNIT_FAKE_BLOCK_H
 #define TESTS_UNIT_FAKE_BLOCK_H
 
-#include "tests/unit/fake_virtio.h"
+#include "abi/store.h"
+#include "mm/block.h"
 
-#define FAKE_BLOCK_SECTORS 4096u
+#define FAKE_QUEUE 64u
+#define FAKE_FAULTS 4u
 
-#define FAKE_BLOCK_SIZE_MAX (1ull << 1)
-#define FAKE_BLOCK_SEG_MAX (1ull << 2)
-#define FAKE_BLOCK_RO (1ull << 5)
-#define FAKE_BLOCK_BLK_SIZE (1ull << 6)
-#define FAKE_BLOCK_FLUSH (1ull << 9)
-
-/* What the device does. The next answers have the status `status`; 0xFF: it writes none. */
-struct fake_block {
-    uint8_t disk[FAKE_BLOCK_SECTORS * 512];
-    uint8_t status;
-    unsigned flushes;
-    unsigned most_segments; /* of data, in one chain */
-    uint32_t most_bytes;    /* of one segment */
+/* Of the requests that touch [from, to), all flushes included for BLOCK_FLUSH: `skip` succeed, then
+ * `times` fail. */
+struct fake_fault {
+    enum block_op op;
+    uint64_t from, to;
+    unsigned skip, times;
+    bool whole; /* a write: all of it is done before it fails; else a part by chance */
 };
 
-extern struct fake_block fake_block;
+struct fake_block {
+    struct block_device device; /* what the code under test is given */
+    uint8_t *now, *durable;     /* what reads see, and what a cut leaves */
+    bool *dirty;                /* by sector */
+    uint32_t *dirty_list;
+    size_t dirty_count;
+    struct block_request *queue[FAKE_QUEUE];
+    unsigned queued, kicked;
+    unsigned limit; /* of requests in flight */
+    bool shuffled;  /* completes some of what is there, in any order */
+    bool silent;    /* answers nothing; the clock moves on at each poll */
+    bool held;      /* answers nothing for now */
+    uint64_t random;
+    uint64_t done;   /* requests that were carried out */
+    uint64_t cut_at; /* power fails instead of carrying out this one; 0: never */
+    bool dead;       /* the power is gone */
+    struct fake_fault faults[FAKE_FAULTS];
+};
 
-/* A device with SEG_MAX 254, FLUSH, BLK_SIZE and a queue of 256. */
-void fake_block_init(void);
-void fake_block_config(unsigned offset, uint32_t v);
+void fake_block_init(struct fake_block *f, uint64_t sectors, uint64_t seed);
+void fake_block_free(struct fake_block *f);
 
-/* Does the oldest request, and says so or not. Returns the head of its chain. A chain that is not
- * as the specification says ends the test. */
-uint16_t fake_block_do(void);
-uint16_t fake_block_serve(void);
-/* Serves all that was offered. */
-unsigned fake_block_serve_all(void);
+/* The power is gone and comes back: requests in flight are forgotten, faults too. */
+void fake_block_cut(struct fake_block *f);
+
+/* Enters a fault, which ends when it is used up. */
+void fake_block_fail(struct fake_block *f, struct fake_fault fault);
+
+/* Behind the device's back, durably. */
+void fake_block_flip(struct fake_block *f, uint64_t bit);
+void fake_block_put(struct fake_block *f, uint64_t sector, const void *from, size_t bytes);
+void fake_block_truncate(struct fake_block *f, uint64_t sectors);
+
+/* An empty store for `vms` VMs, over the whole device. */
+void fake_store_create(struct fake_block *f, uint32_t vms, uint32_t segment_sectors);
+
+uint32_t fake_random(struct fake_block *f, uint32_t below);
 
 #endif

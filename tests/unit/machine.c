@@ -9,9 +9,13 @@
 #include <stdlib.h>
 
 #include "arch/irq.h"
+#include "arch/machine.h"
 #include "arch/time.h"
 #include "core/base/log.h"
+#include "core/bringback.h"
 #include "core/fault.h"
+#include "core/identity.h"
+#include "mm/store_log.h"
 
 #define ARCHIVE_BYTES (MACHINE_GROUPS * (ELF_BYTES + 512) + 512)
 #define WIRE_FRAMES 512u
@@ -131,6 +135,41 @@ void frame_make(uint8_t *frame, size_t bytes, uint32_t from, uint32_t to)
     put_bytes(frame + 30, address_of(to), 4);
 }
 
+/* --- the disk ----------------------------------------------------------------------------- */
+
+struct fake_block *machine_disk;
+unsigned machine_power_offs;
+
+void machine_add_disk(unsigned segments, uint32_t vms, uint64_t seed)
+{
+    static struct fake_block disk;
+    uint64_t index = ALIGN_UP(store_checkpoint_sectors(vms), 8ull);
+    machine_remove_disk();
+    fake_block_init(&disk, 16 + 2 * index + (uint64_t)segments * STORE_SEGMENT_SECTORS_MIN, seed);
+    fake_store_create(&disk, vms, STORE_SEGMENT_SECTORS_MIN);
+    machine_disk = &disk;
+}
+
+void machine_remove_disk(void)
+{
+    if (machine_disk) {
+        fake_block_free(machine_disk);
+        machine_disk = NULL;
+    }
+}
+
+static void on_disk(uint32_t irq)
+{
+    (void)irq;
+    residence_interrupt();
+}
+
+void machine_power_off(void)
+{
+    machine_power_offs++;
+    longjmp(asleep, 1);
+}
+
 /* --- deployment --------------------------------------------------------------------------- */
 
 void machine_init(size_t ram_bytes)
@@ -145,6 +184,11 @@ void machine_init(size_t ram_bytes)
         abort();
     }
     vm_keep_frames(0);
+    identity_set_wall_base(0);
+    identity_continue(0, 0);
+    run_set_time_base(0);
+    store = (struct store){0};
+    machine_power_offs = 0;
     memset(&deployment, 0, sizeof(deployment));
     memset(groups, 0, sizeof(groups));
     memset(runs, 0, sizeof(runs));
@@ -238,14 +282,17 @@ void machine_start(void)
                                                 .gateway = MACHINE_GATEWAY,
                                                 .address = MACHINE_ADDRESS};
     run_init();
+    residence_init();
     trap_set_ops(&traps);
     host_on_idle(fall_asleep);
     network_init(&deployment.network);
     network_set_uplink(&uplink);
     if (fault_init() != OK || irq_register(MACHINE_UPLINK_IRQ, on_wire) != OK ||
-        group_init_all(&deployment, archive, at) != OK) {
+        irq_register(MACHINE_DISK_IRQ, on_disk) != OK || group_define_all(&deployment) != OK) {
         abort();
     }
+    bringback(machine_disk ? &machine_disk->device : NULL, &deployment);
+    group_prepare_all(archive, at);
     PLAY(host_enter(run_next()));
 }
 
@@ -325,6 +372,12 @@ void machine_interrupt(void)
     PLAY(host_context_loaded() ? host_interrupt() : wake_up());
 }
 
+void machine_disk_turn(void)
+{
+    host_irq_raise(MACHINE_DISK_IRQ);
+    machine_interrupt();
+}
+
 void machine_advance(uint64_t ns)
 {
     host_time_advance(ticks_from_ns(ns));
@@ -349,9 +402,19 @@ void machine_settle(void)
     }
 }
 
+void machine_quiet(void)
+{
+    machine_settle();
+    while (machine_disk && !machine_power_offs &&
+           (residence_due() || machine_disk->queued || !store_settled())) {
+        machine_disk_turn();
+        machine_settle();
+    }
+}
+
 /* --- guests ------------------------------------------------------------------------------- */
 
-static void store(struct vm *vm, uint64_t at, const void *src, size_t n)
+static void poke(struct vm *vm, uint64_t at, const void *src, size_t n)
 {
     if (guest_write(&vm->space, IPA(at), src, n) != OK) {
         abort();
@@ -370,9 +433,9 @@ static uint16_t load16(struct vm *vm, uint64_t at)
 static void offer(struct vm *vm, uint64_t ring, const struct virtq_desc *d, uint16_t index)
 {
     uint16_t id = index % GUEST_QUEUE_SIZE, next = (uint16_t)(index + 1);
-    store(vm, ring + 16u * id, d, sizeof(*d));
-    store(vm, ring + 0x1004 + 2u * id, &id, sizeof(id));
-    store(vm, ring + 0x1002, &next, sizeof(next));
+    poke(vm, ring + 16u * id, d, sizeof(*d));
+    poke(vm, ring + 0x1004 + 2u * id, &id, sizeof(id));
+    poke(vm, ring + 0x1002, &next, sizeof(next));
 }
 
 void guest_offer_rx(struct vm *vm, unsigned buffers)
@@ -393,8 +456,8 @@ void guest_offer_tx(struct vm *vm, const void *frame, size_t bytes)
     uint16_t index = load16(vm, GUEST_TX + 0x1002);
     uint64_t at = GUEST_TX_BUFFERS + PAGE_SIZE * (index % GUEST_QUEUE_SIZE);
     struct virtio_net_hdr header = {0};
-    store(vm, at, &header, sizeof(header));
-    store(vm, at + sizeof(header), frame, bytes);
+    poke(vm, at, &header, sizeof(header));
+    poke(vm, at + sizeof(header), frame, bytes);
     offer(vm, GUEST_TX, &(struct virtq_desc){.addr = at, .len = (uint32_t)(sizeof(header) + bytes)},
           index);
 }

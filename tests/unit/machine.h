@@ -11,11 +11,15 @@
 #include "core/group.h"
 #include "core/hypercall.h"
 #include "core/network.h"
+#include "core/residence.h"
 #include "core/run.h"
+#include "core/transit.h"
 #include "tests/unit/elf_maker.h"
+#include "tests/unit/fake_block.h"
 
 #define MACHINE_GROUPS 4
 #define MACHINE_UPLINK_IRQ 40
+#define MACHINE_DISK_IRQ 41
 #define MACHINE_GATEWAY 0x0A7FFFFDu
 #define MACHINE_ADDRESS 0x0A7FFFFEu
 #define MACHINE_BASE 0x0A400000u
@@ -38,8 +42,21 @@ void machine_init(size_t ram_bytes);
 struct deployment_group *machine_add(const char *name, uint32_t count, uint32_t reserve);
 struct elf_file *machine_image(const struct deployment_group *g);
 
-/* What core/main.c does. Templates stand at their entry afterwards. */
+/* What core/main.c does. Templates stand at their entry afterwards, those from a store are frozen.
+ */
 void machine_start(void);
+
+/* A disk with an empty store of `segments` segments for `vms` VMs, that the machine has at each
+ * machine_start from now on, until it is removed. */
+extern struct fake_block *machine_disk;
+void machine_add_disk(unsigned segments, uint32_t vms, uint64_t seed);
+void machine_remove_disk(void);
+
+/* The disk's interrupt. What it has done is taken, unless it is held. */
+void machine_disk_turn(void);
+
+/* How often the machine switched itself off; nothing runs then until the next machine_init. */
+extern unsigned machine_power_offs;
 
 /* Plays all templates to their checkpoint: queues set up, `rx_buffers` offered, VBAR_EL1 set. */
 void machine_boot(unsigned rx_buffers);
@@ -65,8 +82,9 @@ void machine_interrupt(void);
 void machine_advance(uint64_t ns);
 void machine_sleep(void);
 
-/* Idles with every VM until the CPU sleeps. */
+/* Idles with every VM until the CPU sleeps. machine_quiet: and until the disk has nothing to do. */
 void machine_settle(void);
+void machine_quiet(void);
 
 /* The driver of a guest's queues, seen from the guest. */
 void guest_offer_rx(struct vm *vm, unsigned buffers);

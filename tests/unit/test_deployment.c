@@ -97,6 +97,7 @@ static void full_deployment(void **state)
     fdt_text(&tree, "image", "portal.elf");
     fdt_text(&tree, "network", "uplink");
     fdt_text(&tree, "start", "boot");
+    fdt_text(&tree, "recovery", "restart");
     fdt_text(&tree, "args", "port=80");
     fdt_cell(&tree, "memory", 1 << 20);
     fdt_cell(&tree, "weight", 1024);
@@ -119,6 +120,7 @@ static void full_deployment(void **state)
     assert_int_equal(portal->count, 1);
     assert_int_equal(portal->reach, NIC_UPLINK);
     assert_true(portal->start_at_boot);
+    assert_true(portal->restart);
     assert_false(portal->supervisor);
     assert_int_equal(portal->memory_bytes, 1 << 20);
     assert_int_equal(portal->weight, 1024);
@@ -131,6 +133,7 @@ static void full_deployment(void **state)
     assert_int_equal(web->weight, SCHED_WEIGHT_NORMAL);
     assert_int_equal(web->reach, NIC_INTERNAL);
     assert_false(web->start_at_boot);
+    assert_false(web->restart);
 }
 
 static void network_defaults(void **state)
@@ -278,6 +281,11 @@ static void unknown_start(void)
     fdt_text(&tree, "start", "later");
 }
 
+static void unknown_recovery(void)
+{
+    fdt_text(&tree, "recovery", "boot");
+}
+
 static void control_characters(void)
 {
     fdt_text(&tree, "args", "a\nb");
@@ -336,6 +344,7 @@ static void unsound_groups(void **state)
     REFUSES(typo, "instance: ", "unknown property");
     REFUSES(child, "inner: ", "limit 0");
     REFUSES(none_at_all, "instances: 0", "at least 1");
+    REFUSES(unknown_recovery, "recovery: \"boot\"", "\"resume\", \"restart\"");
     REFUSES(too_many, "instances: 1048577", "to 1048576");
     REFUSES(too_many_in_sum, "instances: ", "1048577", "at most 1048576");
     REFUSES(two_cells, "instances: 8 bytes", "4");

@@ -1,12 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-// sources: tests/unit/machine.c tests/unit/machine_check.c core/vm.c core/run.c core/ending.c
-// sources: core/hypercall.c core/fault.c core/group.c core/network.c core/identity.c core/archive.c
-// sources: core/base/error.c core/base/fmt.c core/base/log.c core/base/random.c
-// sources: core/base/string_copy.c mm/frame.c mm/frame_init.c mm/buddy.c mm/slab.c mm/table.c
-// sources: mm/space.c mm/space_fault.c mm/guest.c mm/image.c sched/mux.c sched/wheel.c
-// sources: dev/virtual/console.c dev/virtual/nic.c dev/virtual/switch.c dev/virtual/vring.c
-// sources: arch/host/context.c arch/host/cpu.c arch/host/irq.c arch/host/memory.c
-// sources: arch/host/stage2.c arch/host/time.c
+// sources: machine
 /*
  * Groups: from an archive to templates, and the instances that start at boot.
  */
@@ -46,9 +39,10 @@ static void test_not_in_the_archive(void **state)
         .name = "ghost", .image = "ghost.elf", .first_vm = 1, .count = 1, .weight = 256};
     machine_start();
     static const char archive[] = "not an archive at all";
-    assert_int_equal(group_init_all(&d, archive, sizeof(archive)), OK);
+    assert_int_equal(group_define_all(&d), OK);
+    group_prepare_all(archive, sizeof(archive));
     assert_int_equal(groups[0].state, GROUP_FAILED);
-    assert_int_equal(group_init_all(&d, NULL, 0), OK);
+    group_prepare_all(NULL, 0);
     assert_int_equal(groups[0].state, GROUP_FAILED);
     assert_int_equal(vm_start(vm_find(1)), ERR_BUSY);
 }
@@ -59,10 +53,10 @@ static void test_stubs_do_not_fit(void **state)
     machine_init(MIB(8));
     static struct deployment d = {.vm_count = DEPLOYMENT_VMS_MAX, .group_count = 0};
     machine_start();
-    assert_int_equal(group_init_all(&d, NULL, 0), ERR_NO_MEMORY);
+    assert_int_equal(group_define_all(&d), ERR_NO_MEMORY);
     assert_int_equal(group_count, 0);
     d.vm_count = DEPLOYMENT_VMS_MAX + 1;
-    assert_int_equal(group_init_all(&d, NULL, 0), ERR_RANGE);
+    assert_int_equal(group_define_all(&d), ERR_RANGE);
     machine_check(true);
 }
 

@@ -1,12 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-// sources: tests/unit/machine.c tests/unit/machine_check.c core/vm.c core/run.c core/ending.c
-// sources: core/hypercall.c core/fault.c core/group.c core/network.c core/identity.c core/archive.c
-// sources: core/base/error.c core/base/fmt.c core/base/log.c core/base/random.c
-// sources: core/base/string_copy.c mm/frame.c mm/frame_init.c mm/buddy.c mm/slab.c mm/table.c
-// sources: mm/space.c mm/space_fault.c mm/guest.c mm/image.c sched/mux.c sched/wheel.c
-// sources: dev/virtual/console.c dev/virtual/nic.c dev/virtual/switch.c dev/virtual/vring.c
-// sources: arch/host/context.c arch/host/cpu.c arch/host/irq.c arch/host/memory.c
-// sources: arch/host/stage2.c arch/host/time.c
+// sources: machine
 /*
  * Frames between VMs and the wire: whom they start, whom they wake, and who alone suffers when a
  * ring is broken or memory is short.
@@ -112,12 +105,12 @@ static void test_between_vms(void **state)
 static void test_nobody_there(void **state)
 {
     (void)state;
-    uint64_t not_ready = network_get_counters().not_ready;
+    uint64_t dropped = residence_counters.dropped;
     struct machine_frames before = machine_frames();
     from_wire(WEB + WEB_COUNT); /* of the reserve, not created */
     from_wire(1000);
     machine_interrupt();
-    assert_int_equal(network_get_counters().not_ready, not_ready);
+    assert_int_equal(residence_counters.dropped, dropped);
     assert_frames(&before);
 
     start_and_run(WEB);
@@ -125,7 +118,7 @@ static void test_nobody_there(void **state)
     switch_to(BOSS);
     from_wire(WEB); /* dead */
     machine_interrupt();
-    assert_int_equal(network_get_counters().not_ready, not_ready + 1);
+    assert_int_equal(residence_counters.dropped, dropped + 1);
     assert_frames(&before);
     machine_check(true);
 }
@@ -135,11 +128,11 @@ static void test_template_not_ready(void **state)
     (void)state;
     deploy_boss_and_web();
     machine_start();
-    uint64_t not_ready = network_get_counters().not_ready;
+    uint64_t dropped = residence_counters.dropped;
     from_wire(WEB);
     machine_interrupt();
     machine_check(true);
-    assert_int_equal(network_get_counters().not_ready, not_ready + 1);
+    assert_int_equal(residence_counters.dropped, dropped + 1);
     assert_int_equal(state_of(WEB), VM_DEFINED);
 }
 

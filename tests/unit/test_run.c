@@ -1,12 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-// sources: tests/unit/machine.c tests/unit/machine_check.c core/vm.c core/run.c core/ending.c
-// sources: core/hypercall.c core/fault.c core/group.c core/network.c core/identity.c core/archive.c
-// sources: core/base/error.c core/base/fmt.c core/base/log.c core/base/random.c
-// sources: core/base/string_copy.c mm/frame.c mm/frame_init.c mm/buddy.c mm/slab.c mm/table.c
-// sources: mm/space.c mm/space_fault.c mm/guest.c mm/image.c sched/mux.c sched/wheel.c
-// sources: dev/virtual/console.c dev/virtual/nic.c dev/virtual/switch.c dev/virtual/vring.c
-// sources: arch/host/context.c arch/host/cpu.c arch/host/irq.c arch/host/memory.c
-// sources: arch/host/stage2.c arch/host/time.c
+// sources: machine
 /*
  * Events, timeouts and turns, as the virtual architecture promises them (sections 6 to 8).
  */

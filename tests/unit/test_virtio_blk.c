@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// sources: tests/unit/fake_virtio.c tests/unit/fake_block.c core/base/log.c core/base/fmt.c
+// sources: tests/unit/fake_virtio.c tests/unit/fake_disk.c core/base/log.c core/base/fmt.c
 // sources: core/base/error.c core/base/string_copy.c
 /*
  * The virtio block driver against a model of the device, which behaves or does not.
@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #define DEV_DRIVERS_MMIO_H
-#include "tests/unit/fake_block.h"
+#include "tests/unit/fake_disk.h"
 
 #define mmio_read32 fake_virtio_read32
 #define mmio_write32 fake_virtio_write32
@@ -82,7 +82,7 @@ static void assert_done(const struct test_request *t, enum err e)
 static int setup(void **state)
 {
     (void)state;
-    fake_block_init();
+    fake_disk_init();
     memset(devices, 0, sizeof(devices));
     device_count = 0;
     memset(requests, 0, sizeof(requests));
@@ -147,7 +147,7 @@ static void test_features_refused(void **state)
     fake_virtio.refuses_features = true;
     assert_refused(ERR_UNSUPPORTED);
     fake_virtio.refuses_features = false;
-    fake_virtio.offered = FAKE_BLOCK_FLUSH;
+    fake_virtio.offered = FAKE_DISK_FLUSH;
     assert_refused(ERR_UNSUPPORTED);
 }
 
@@ -176,27 +176,27 @@ static void test_logical_blocks(void **state)
     (void)state;
     static const uint32_t bad[] = {0, 256, 520, 4608, 8192, UINT32_MAX};
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
-        fake_block_config(20, bad[i]);
+        fake_disk_config(20, bad[i]);
         assert_refused(ERR_UNSUPPORTED);
     }
-    fake_block_config(20, 4096);
+    fake_disk_config(20, 4096);
     probe_ok();
-    fake_virtio.offered &= ~FAKE_BLOCK_BLK_SIZE;
-    fake_block_config(20, 0); /* means nothing */
+    fake_virtio.offered &= ~FAKE_DISK_BLK_SIZE;
+    fake_disk_config(20, 0); /* means nothing */
     probe_ok();
 }
 
 static void test_probe(void **state)
 {
     (void)state;
-    fake_block_config(4, 1);
+    fake_disk_config(4, 1);
     probe_ok();
     assert_int_equal(fake_virtio.status, 1 | 2 | 4 | 8);
     assert_int_equal(fake_virtio.accepted,
-                     1ull << 32 | FAKE_BLOCK_SEG_MAX | FAKE_BLOCK_BLK_SIZE | FAKE_BLOCK_FLUSH);
+                     1ull << 32 | FAKE_DISK_SEG_MAX | FAKE_DISK_BLK_SIZE | FAKE_DISK_FLUSH);
     assert_int_equal(fake_virtio.queue[0].size, 256);
     assert_true(fake_virtio.queue[0].ready);
-    assert_int_equal(b->sectors, (1ull << 32) + FAKE_BLOCK_SECTORS);
+    assert_int_equal(b->sectors, (1ull << 32) + FAKE_DISK_SECTORS);
     assert_int_equal(b->pieces_max, 126);
     assert_false(b->read_only);
     assert_string_equal(b->name, "virtio-blk");
@@ -206,18 +206,18 @@ static void test_probe(void **state)
 static void test_segments_max(void **state)
 {
     (void)state;
-    fake_block_config(12, 64);
+    fake_disk_config(12, 64);
     probe_ok();
     assert_int_equal(b->pieces_max, 64);
-    fake_block_config(12, 0);
+    fake_disk_config(12, 0);
     probe_ok();
     assert_int_equal(b->pieces_max, 1);
-    fake_virtio.offered &= ~FAKE_BLOCK_SEG_MAX;
-    fake_block_config(12, 64); /* means nothing */
+    fake_virtio.offered &= ~FAKE_DISK_SEG_MAX;
+    fake_disk_config(12, 64); /* means nothing */
     probe_ok();
     assert_int_equal(b->pieces_max, 1);
-    fake_virtio.offered |= FAKE_BLOCK_SIZE_MAX;
-    fake_block_config(8, 511);
+    fake_virtio.offered |= FAKE_DISK_SIZE_MAX;
+    fake_disk_config(8, 511);
     assert_int_equal(virtio_blk_probe(FAKE_VIRTIO_BASE, &b), ERR_UNSUPPORTED);
 }
 
@@ -241,14 +241,14 @@ static void test_read(void **state)
     b->kick(b);
     assert_int_equal(fake_virtio.notified[0], 1);
     assert_int_equal(b->poll(b), 0);
-    fake_block_serve();
+    fake_disk_serve();
     assert_int_equal(t->done, 0);
     fake_virtio.interrupt_status = 1;
     virtio_blk_ack(b);
     assert_int_equal(fake_virtio.interrupt_status, 0);
     assert_int_equal(b->poll(b), 1);
     assert_done(t, OK);
-    assert_memory_equal(page(0), fake_block.disk + 100 * 512, 4096);
+    assert_memory_equal(page(0), fake_disk.disk + 100 * 512, 4096);
     assert_int_equal(page(1)[0], 0xEE);
     assert_int_equal(b->poll(b), 0);
     assert_int_equal(b->reads, 1);
@@ -260,16 +260,16 @@ static void test_read(void **state)
 static void test_write(void **state)
 {
     (void)state;
-    struct test_request *t = submit_new(0, BLOCK_WRITE, FAKE_BLOCK_SECTORS - 8);
+    struct test_request *t = submit_new(0, BLOCK_WRITE, FAKE_DISK_SECTORS - 8);
     fake_virtio_want_notify(0, false);
     b->kick(b);
     fake_virtio_want_notify(0, true);
     b->kick(b); /* nothing new */
     assert_int_equal(fake_virtio.notified[0], 0);
-    fake_block_serve();
+    fake_disk_serve();
     assert_int_equal(b->poll(b), 1);
     assert_done(t, OK);
-    assert_memory_equal(page(0), fake_block.disk + (FAKE_BLOCK_SECTORS - 8) * 512, 4096);
+    assert_memory_equal(page(0), fake_disk.disk + (FAKE_DISK_SECTORS - 8) * 512, 4096);
     assert_int_equal(b->writes, 1);
     assert_int_equal(b->written_sectors, 8);
 }
@@ -285,7 +285,7 @@ static void scatter(struct test_request *t, unsigned pieces)
 
 static void assert_scattered(const struct test_request *t, uint64_t sector)
 {
-    const uint8_t *at = fake_block.disk + sector * 512;
+    const uint8_t *at = fake_disk.disk + sector * 512;
     for (unsigned i = 0; i < t->r.piece_count; i++) {
         assert_memory_equal((void *)(uintptr_t)t->pieces[i].pa.v, at, t->pieces[i].bytes);
         at += t->pieces[i].bytes;
@@ -298,17 +298,17 @@ static void test_scatter_and_gather(void **state)
     struct test_request *t = make(0, BLOCK_READ, 7, 0);
     scatter(t, 126);
     assert_int_equal(b->submit(b, &t->r), OK);
-    fake_block_serve();
+    fake_disk_serve();
     assert_int_equal(b->poll(b), 1);
     assert_done(t, OK);
     assert_scattered(t, 7);
-    assert_int_equal(fake_block.most_segments, 126);
+    assert_int_equal(fake_disk.most_segments, 126);
     assert_int_equal(b->read_sectors, 126 * 2);
 
     t = make(0, BLOCK_WRITE, 1000, 0);
     scatter(t, 126);
     assert_int_equal(b->submit(b, &t->r), OK);
-    fake_block_serve();
+    fake_disk_serve();
     assert_int_equal(b->poll(b), 1);
     assert_scattered(t, 1000);
 
@@ -320,20 +320,20 @@ static void test_scatter_and_gather(void **state)
 static void test_large_pieces(void **state)
 {
     (void)state;
-    fake_virtio.offered |= FAKE_BLOCK_SIZE_MAX;
-    fake_block_config(8, 2047);
-    fake_block_config(12, 6);
+    fake_virtio.offered |= FAKE_DISK_SIZE_MAX;
+    fake_disk_config(8, 2047);
+    fake_disk_config(12, 6);
     probe_ok();
     assert_int_equal(b->pieces_max, 6);
     struct test_request *t = make(0, BLOCK_READ, 3, 4 * 1536);
     t->pieces[1] = (struct block_piece){PA((uintptr_t)page(9)), 2048};
     t->r.piece_count = 2;
     assert_int_equal(b->submit(b, &t->r), OK);
-    fake_block_serve();
+    fake_disk_serve();
     assert_int_equal(b->poll(b), 1);
     assert_scattered(t, 3);
-    assert_int_equal(fake_block.most_bytes, 1536);
-    assert_int_equal(fake_block.most_segments, 6);
+    assert_int_equal(fake_disk.most_bytes, 1536);
+    assert_int_equal(fake_disk.most_segments, 6);
     t->pieces[1].bytes = 3584;
     assert_int_equal(b->submit(b, &t->r), ERR_RANGE);
     t->pieces[1].bytes = 0xFFFFFE00;
@@ -353,11 +353,11 @@ static void test_many_in_flight_until_full(void **state)
     assert_int_equal(b->in_flight, MANY);
     b->kick(b);
     assert_int_equal(fake_virtio.notified[0], 1);
-    assert_int_equal(fake_block_serve_all(), MANY);
+    assert_int_equal(fake_disk_serve_all(), MANY);
     assert_int_equal(b->poll(b), MANY);
     for (unsigned i = 0; i < MANY; i++) {
         assert_done(&requests[i], OK);
-        assert_memory_equal(page(i), fake_block.disk + 4096 * i, 4096);
+        assert_memory_equal(page(i), fake_disk.disk + 4096 * i, 4096);
     }
     assert_int_equal(b->in_flight, 0);
     assert_int_equal(b->in_flight_most, MANY);
@@ -374,7 +374,7 @@ static void test_out_of_order(void **state)
             struct test_request *t = make(i, BLOCK_READ, round + i, 0);
             scatter(t, 1 + (round + i * 40) % 80);
             assert_int_equal(b->submit(b, &t->r), OK);
-            heads[i] = fake_block_do();
+            heads[i] = fake_disk_do();
         }
         for (unsigned i = 0; i < 3; i++) {
             unsigned which = (round + 2 * i) % 3;
@@ -393,10 +393,10 @@ static void test_submit_from_done(void **state)
     for (unsigned i = 0; i < MANY; i++) {
         submit_new(i, BLOCK_READ, i)->again = true;
     }
-    fake_block_serve_all();
+    fake_disk_serve_all();
     assert_int_equal(b->poll(b), MANY);
     assert_int_equal(b->in_flight, MANY);
-    assert_int_equal(fake_block_serve_all(), MANY);
+    assert_int_equal(fake_disk_serve_all(), MANY);
     assert_int_equal(b->poll(b), MANY);
     for (unsigned i = 0; i < MANY; i++) {
         assert_int_equal(requests[i].done, 2);
@@ -409,17 +409,17 @@ static void test_flush(void **state)
     (void)state;
     struct test_request *t = submit_new(0, BLOCK_FLUSH, 77);
     assert_int_equal(b->poll(b), 0);
-    fake_block_serve();
+    fake_disk_serve();
     assert_int_equal(b->poll(b), 1);
     assert_done(t, OK);
-    assert_int_equal(fake_block.flushes, 1);
+    assert_int_equal(fake_disk.flushes, 1);
     assert_int_equal(b->flushes, 1);
 }
 
 static void test_flush_without_the_feature(void **state)
 {
     (void)state;
-    fake_virtio.offered &= ~FAKE_BLOCK_FLUSH;
+    fake_virtio.offered &= ~FAKE_DISK_FLUSH;
     probe_ok();
     for (unsigned round = 0; round < 3; round++) {
         struct test_request *t = submit_new(0, BLOCK_FLUSH, 0), *more = make(1, BLOCK_FLUSH, 0, 0);
@@ -453,15 +453,15 @@ static void test_errors(void **state)
     static const enum err result[] = {ERR_IO, ERR_UNSUPPORTED, ERR_IO, ERR_IO};
     for (unsigned i = 0; i < 4; i++) {
         struct test_request *t = submit_new(i, BLOCK_READ, 8);
-        fake_block.status = status[i];
-        fake_block_serve();
+        fake_disk.status = status[i];
+        fake_disk_serve();
         assert_int_equal(b->poll(b), 1);
         assert_done(t, result[i]);
         assert_int_equal(b->errors, i + 1);
     }
-    fake_block.status = 0;
+    fake_disk.status = 0;
     struct test_request *t = submit_new(0, BLOCK_READ, 8);
-    fake_block_serve();
+    fake_disk_serve();
     assert_int_equal(b->poll(b), 1);
     assert_done(t, OK);
 }
@@ -469,7 +469,7 @@ static void test_errors(void **state)
 static void test_read_only(void **state)
 {
     (void)state;
-    fake_virtio.offered |= FAKE_BLOCK_RO;
+    fake_virtio.offered |= FAKE_DISK_RO;
     probe_ok();
     assert_true(b->read_only);
     struct test_request *t = make(0, BLOCK_WRITE, 0, 4096);
@@ -481,7 +481,7 @@ static void test_read_only(void **state)
 static void test_range(void **state)
 {
     (void)state;
-    static const uint64_t bad[] = {FAKE_BLOCK_SECTORS - 7, FAKE_BLOCK_SECTORS, UINT64_MAX,
+    static const uint64_t bad[] = {FAKE_DISK_SECTORS - 7, FAKE_DISK_SECTORS, UINT64_MAX,
                                    UINT64_MAX - 7};
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
         struct test_request *t = make(0, i % 2 ? BLOCK_READ : BLOCK_WRITE, bad[i], 4096);
@@ -497,8 +497,8 @@ static void test_range(void **state)
     assert_int_equal(b->in_flight, 0);
     assert_int_equal(fake_virtio_posted(0), 0);
     assert_int_equal(b->reads + b->writes, 0);
-    fake_block_config(0, UINT32_MAX);
-    fake_block_config(4, UINT32_MAX);
+    fake_disk_config(0, UINT32_MAX);
+    fake_disk_config(4, UINT32_MAX);
     probe_ok();
     assert_int_equal(b->submit(b, &make(0, BLOCK_READ, UINT64_MAX - 7, 4096)->r), ERR_RANGE);
 }
@@ -535,7 +535,7 @@ static void test_wild_ids(void **state)
     for (unsigned i = 0; i < ARRAY_SIZE(wild); i++) {
         submit_some(10);
         fake_virtio_use(0, wild[i], 1);
-        fake_block_serve(); /* which comes too late */
+        fake_disk_serve(); /* which comes too late */
         assert_given_up(0, 10);
         start_anew(state);
     }
@@ -545,7 +545,7 @@ static void test_middle_of_a_chain(void **state)
 {
     for (unsigned part = 1; part < 3; part++) {
         submit_some(10);
-        uint16_t id = fake_block_do();
+        uint16_t id = fake_disk_do();
         for (unsigned i = 0; i < part; i++) {
             id = fake_virtio_desc(0, id)->next;
         }
@@ -559,7 +559,7 @@ static void test_id_twice(void **state)
 {
     (void)state;
     submit_some(10);
-    uint16_t head = fake_block_serve();
+    uint16_t head = fake_disk_serve();
     fake_virtio_use(0, head, 1);
     assert_given_up(1, 9);
     assert_done(&requests[0], OK);
@@ -571,7 +571,7 @@ static void test_id_twice_of_two_requests(void **state)
     (void)state;
     submit_some(10);
     requests[0].again = true;
-    uint16_t head = fake_block_serve();
+    uint16_t head = fake_disk_serve();
     fake_virtio_use(0, head, 1);
     assert_given_up(1, 9);
     assert_int_equal(requests[0].done, 2);
@@ -582,9 +582,9 @@ static void test_status_never_written(void **state)
 {
     (void)state;
     submit_some(3);
-    fake_block_serve();
-    fake_block.status = 0xFF;
-    fake_block_serve();
+    fake_disk_serve();
+    fake_disk.status = 0xFF;
+    fake_disk_serve();
     assert_given_up(1, 2);
     assert_done(&requests[0], OK);
 }
@@ -600,12 +600,12 @@ static void test_index_leaps(void **state)
         for (unsigned round = 0; round < 100; round++) {
             submit_new(0, BLOCK_READ, 0);
             submit_new(1, BLOCK_READ, 0);
-            fake_block_serve_all();
+            fake_disk_serve_all();
             assert_int_equal(b->poll(b), 2);
         }
         submit_some(2);
-        fake_block_serve();
-        fake_block_serve();
+        fake_disk_serve();
+        fake_disk_serve();
         fake_virtio_leap(0, leaps[i]);
         assert_int_equal(b->poll(b) > 0, 1);
         assert_int_equal(requests[0].done + requests[1].done, leaps[i] == 65535 ? 1 : 2);
@@ -642,7 +642,7 @@ static void test_device_gone_mad(void **state)
             accepted += b->submit(b, &t->r) == OK;
             unsigned n = rand() % 3;
             while (n-- > 0 && fake_virtio.queue[0].ready && fake_virtio_posted(0) > 0) {
-                fake_block_serve();
+                fake_disk_serve();
             }
             if (rand() % 64 == 0) {
                 fake_virtio_use(0, rand() % 300, 1);

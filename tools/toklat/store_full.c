@@ -51,8 +51,7 @@ static void take_batch(struct walk *w, const struct store_batch *b, uint32_t off
         s->last = *b;
         s->segment = b->segment;
         s->offset = offset + b->sectors;
-        s->next_segment =
-            b->next_segment < s->super.segments ? b->next_segment : b->segment;
+        s->next_segment = b->next_segment < s->super.segments ? b->next_segment : b->segment;
         s->next_batch = b->sequence + 1;
     }
     if (b->sequence >= f->base) {

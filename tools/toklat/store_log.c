@@ -18,11 +18,13 @@ bool store_batch_read(struct store *s, uint32_t segment, uint32_t offset, struct
 {
     if (segment >= s->super.segments || offset > s->super.segment_sectors ||
         s->super.segment_sectors - offset < STORE_BATCH_HEADER_SECTORS) {
-        return refuse(why, "no room for a header");
+        refuse(why, "no room for a header");
+        return false;
     }
     uint64_t sector = segment_sector(&s->super, segment) + offset;
     if (!image_read(s->image, sector, b, STORE_BATCH_HEADER_SECTORS)) {
-        return refuse(why, "cannot be read");
+        refuse(why, "cannot be read");
+        return false;
     }
     return batch_sound(&s->super, b, segment, offset, why);
 }
@@ -43,12 +45,13 @@ static void walk_gap(struct walk *w, uint64_t sector, const void *bytes)
 static uint32_t next_data(struct store *s, uint32_t segment, uint32_t offset)
 {
     uint64_t begin = segment_sector(&s->super, segment);
-    uint64_t at = s->image->next_data(s->image, (begin + offset) * STORE_SECTOR_BYTES);
-    uint64_t sector = at / STORE_SECTOR_BYTES;
-    if (sector >= begin + s->super.segment_sectors) {
+    uint64_t from = (begin + offset) * STORE_SECTOR_BYTES;
+    uint64_t at = s->image->next_data(s->image, from);
+    uint64_t sector = at / STORE_SECTOR_BYTES - begin;
+    if (at < from || at >= s->image->bytes || sector >= s->super.segment_sectors) {
         return s->super.segment_sectors;
     }
-    return MAX(offset, (uint32_t)ALIGN_DOWN(sector - begin, (uint64_t)STORE_BATCH_HEADER_SECTORS));
+    return MAX(offset, ALIGN_DOWN((uint32_t)sector, STORE_BATCH_HEADER_SECTORS));
 }
 
 void store_walk(struct store *s, struct walk *w, uint32_t segment, uint32_t offset)

@@ -53,7 +53,7 @@ struct store {
     bool full;                 /* all segments were read */
     uint64_t damaged;          /* records that were passed over by that */
     uint32_t torn;             /* records of the last batch that are not whole */
-    void *record;              /* STORE_RECORD_BYTES_MAX, for whoever reads one */
+    void *record;              /* what was read last; NULL: nothing yet */
 };
 
 /* Reads all but the records. The store must be closed whatever the result is. */
@@ -66,6 +66,9 @@ const struct store_record *store_record_head(struct store *s, uint32_t slot,
                                              const struct store_place *p, struct why *why);
 const struct store_record *store_record_whole(struct store *s, uint32_t slot,
                                               const struct store_place *p, struct why *why);
+
+/* s->record with STORE_RECORD_BYTES_MAX, for whoever reads one; NULL: no memory. */
+void *store_buffer(struct store *s);
 
 /* A sound header at (segment, offset) in `b`. */
 bool store_batch_read(struct store *s, uint32_t segment, uint32_t offset, struct store_batch *b,

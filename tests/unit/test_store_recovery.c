@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+// sources: tests/unit/store_world.c tests/unit/fake_block.c
+// sources: mm/store.c mm/store_log.c mm/store_index.c mm/store_mount.c mm/store_replay.c
+// sources: mm/store_clean.c mm/record.c mm/codec.c mm/frame.c mm/frame_init.c mm/buddy.c
+// sources: arch/host/memory.c arch/host/cpu.c arch/host/time.c arch/host/checksum.c
+// sources: core/base/crc32c.c core/base/log.c core/base/fmt.c core/base/error.c
+/*
+ * What a store still has after a power cut, or after damage: all that it acknowledged, but what was
+ * hit itself.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch/memory.h"
+#include "tests/unit/store_world.h"
+
+#define VMS 60u
+#define SEGMENTS 12u
+
+static void create(uint64_t seed)
+{
+    world_create(VMS, SEGMENTS, STORE_SEGMENT_SECTORS_MIN, seed);
+    world.disk.shuffled = seed % 2;
+    world.disk.limit = 1 + (unsigned)(seed % 5);
+}
+
+/* --- power cuts --------------------------------------------------------------------------- */
+
+/* Mounts, which the power may cut short. */
+static void boot_or_die(void)
+{
+    if (world_mount() == OK && !world.disk.dead) {
+        world_adopt();
+    }
+}
+
+static void act(void)
+{
+    uint32_t slot = 1 + world_random(VMS), what = world_random(100);
+    if (what < 70) {
+        uint32_t bytes = 2048 + world_random(world_random(8) ? 30000 : 200000);
+        enum err e = world.slots[slot].pending ? ERR_BUSY : world_put(slot, bytes);
+        assert_true(e == OK || e == ERR_BUSY || e == ERR_NO_MEMORY);
+    } else if (what < 75) {
+        world_mark(slot, world_random(3));
+    } else if (what < 77) {
+        store_checkpoint(world_random(2));
+    }
+    world_work(world_random(3));
+}
+
+/* The same steps each time, until the power fails or they are done. */
+static void script(void)
+{
+    for (unsigned i = 0; i < 400 && !world.disk.dead; i++) {
+        act();
+    }
+    if (!world.disk.dead) {
+        (void)world_settle();
+    }
+}
+
+/* After a cut: all is there, also at the boot after, and the store goes on. */
+static void comes_back(void)
+{
+    world_cut();
+    world_boot();
+    world_check();
+    for (uint32_t slot = 1; slot <= 5; slot++) {
+        assert_true(world_must_put(slot, 3000));
+    }
+    assert_true(world_settle());
+    world_check();
+    world_cut();
+    world_boot();
+}
+
+static void the_power_may_fail_at_any_request(void **state)
+{
+    (void)state;
+    bool dead = true;
+    uint64_t at;
+    for (at = 1; dead; at += at < 40 ? 1 : 3) {
+        create(2); /* in order */
+        world.disk.cut_at = at;
+        boot_or_die();
+        if (store_is_open()) {
+            script();
+        }
+        dead = world.disk.dead;
+        comes_back();
+        world_free();
+    }
+    assert_true(at > 200);
+}
+
+static uint64_t cuts, moved, checkpoints, torn;
+
+static void live_and_die(void)
+{
+    world.disk.cut_at = world.disk.done + 20 + world_random(400);
+    boot_or_die();
+    for (unsigned i = 0; i < 4000 && !world.disk.dead; i++) {
+        act();
+        if (i % 64 == 0) {
+            world_check();
+        }
+    }
+    moved += store_get_counters().moved;
+    checkpoints += store_get_counters().checkpoints;
+    world_cut();
+    world_boot();
+    world_check();
+    torn += store.healing;
+    cuts++;
+}
+
+static void the_power_may_fail_at_any_moment(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 24; seed++) {
+        create(seed);
+        for (unsigned i = 0; i < 16; i++) {
+            live_and_die();
+        }
+        world_free();
+    }
+    assert_true(cuts >= 300);
+    assert_true(moved > 1000);
+    assert_true(checkpoints > 300);
+    assert_true(torn > 20);
+}
+
+/* --- damage ------------------------------------------------------------------------------- */
+
+static uint8_t *kept_disk;
+static struct world_slot *kept_slots;
+
+static size_t disk_bytes(void)
+{
+    return world.disk.device.sectors * STORE_SECTOR_BYTES;
+}
+
+/* A store with a past: segments that were used again, two checkpoints, a log behind them. */
+static void make_past(uint64_t seed)
+{
+    create(seed);
+    world_boot();
+    for (unsigned i = 0; i < 900; i++) {
+        act();
+    }
+    assert_true(world_settle());
+    for (uint32_t slot = 1; slot <= 20; slot++) {
+        assert_true(world_must_put(slot, 20000));
+        store_work();
+    }
+    assert_true(world_must_put(21, 3000));
+    assert_true(world_must_put(store_template_slot(0), 40000));
+    assert_true(world_settle());
+    world_check();
+    kept_disk = malloc(disk_bytes());
+    kept_slots = malloc(sizeof(world.slots));
+    assert_non_null(kept_disk);
+    assert_non_null(kept_slots);
+    memcpy(kept_disk, world.disk.durable, disk_bytes());
+    memcpy(kept_slots, world.slots, sizeof(world.slots));
+    world.forgiving = true;
+}
+
+static void back_to_past(void)
+{
+    world_cut();
+    memcpy(world.disk.durable, kept_disk, disk_bytes());
+    memcpy(world.disk.now, kept_disk, disk_bytes());
+    memcpy(world.slots, kept_slots, sizeof(world.slots));
+}
+
+static void end_of_past(void)
+{
+    free(kept_disk);
+    free(kept_slots);
+    world_free();
+}
+
+/* Whether the sector lies in the header that says that a slot was marked. */
+static bool mark_was_hit(uint32_t slot, uint64_t sector)
+{
+    uint64_t at = sector - (sector - store.super.first_segment) % 8;
+    const struct store_batch *h = (const void *)(kept_disk + at * STORE_SECTOR_BYTES);
+    if (sector < store.super.first_segment || h->magic != STORE_BATCH_MAGIC) {
+        return false;
+    }
+    for (uint32_t i = 0; i < MIN(h->count, STORE_BATCH_ENTRIES); i++) {
+        if (h->entries[i].slot == slot && h->entries[i].kind == STORE_KIND_MARK) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether the sector lies in the record that a slot had, or in its mark. */
+static bool was_hit(uint32_t slot, uint64_t sector)
+{
+    const struct store_place *p = &kept_slots[slot].place;
+    return p->sector < STORE_MARKERS
+               ? mark_was_hit(slot, sector)
+               : sector >= p->sector && sector < (uint64_t)p->sector + p->sectors;
+}
+
+/* After a flip: only what it hit is damaged or older, and the store goes on. */
+static void survives_flip(uint64_t bit)
+{
+    uint64_t sector = bit / 8 / STORE_SECTOR_BYTES;
+    back_to_past();
+    fake_block_flip(&world.disk, bit);
+    world_boot();
+    uint64_t damaged = world.found_damaged;
+    for (uint32_t slot = 1; slot <= VMS + STORE_TEMPLATES_MAX; slot++) {
+        const struct world_slot *s = &world.slots[slot], *was = &kept_slots[slot];
+        bool same = s->place.sector < STORE_MARKERS
+                        ? s->place.sector == was->place.sector
+                        : world_version_at(slot, &s->place) == was->durable;
+        if (!same && !was_hit(slot, sector)) {
+            fail_msg("bit %llu of sector %llu: slot %u, found at %u, was at %u",
+                     (unsigned long long)(bit % 4096), (unsigned long long)sector, slot,
+                     s->place.sector, was->place.sector);
+        }
+    }
+    for (uint32_t slot = 1; slot <= 5; slot++) {
+        assert_true(world_must_put(slot, 3000));
+    }
+    assert_true(world_settle());
+    world_cut();
+    world_boot();
+    assert_true(world.found_damaged <= damaged);
+}
+
+/* Flips some bits of each of `count` sectors from `sector`, `step` apart. */
+static void flip_sectors(uint64_t sector, uint64_t count, uint64_t step, unsigned flips)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        for (unsigned n = 0; n < flips; n++) {
+            survives_flip((sector + i * step) * 4096 + world_random(4096));
+        }
+    }
+}
+
+static void flips_in_superblocks(void **state)
+{
+    (void)state;
+    make_past(3);
+    flip_sectors(STORE_SUPER_SECTOR, 2, STORE_SUPER_COPY_SECTOR, 6);
+    end_of_past();
+}
+
+static void flips_in_checkpoints(void **state)
+{
+    (void)state;
+    make_past(4);
+    flip_sectors(store.super.checkpoint[0], 4, 1, 4);
+    flip_sectors(store.super.checkpoint[1], 4, 1, 4);
+    end_of_past();
+}
+
+static void flips_in_headers(void **state)
+{
+    (void)state;
+    make_past(5);
+    uint64_t headers = 0;
+    uint64_t first = store.super.first_segment;
+    for (uint64_t at = first; at < world.disk.device.sectors; at += 8) {
+        const struct store_batch *h = (const void *)(kept_disk + at * STORE_SECTOR_BYTES);
+        if (h->magic == STORE_BATCH_MAGIC) {
+            headers++;
+            survives_flip(at * 4096 + world_random(2048)); /* what every header has */
+        }
+    }
+    assert_true(headers > 50);
+    end_of_past();
+}
+
+static void flips_anywhere(void **state)
+{
+    (void)state;
+    make_past(6);
+    for (unsigned i = 0; i < 150; i++) {
+        uint64_t first = store.super.first_segment;
+        uint32_t sectors = (uint32_t)(world.disk.device.sectors - first);
+        survives_flip((first + world_random(sectors)) * 4096 + world_random(4096));
+    }
+    end_of_past();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_power_may_fail_at_any_request),
+        cmocka_unit_test(the_power_may_fail_at_any_moment),
+        cmocka_unit_test(flips_in_superblocks),
+        cmocka_unit_test(flips_in_checkpoints),
+        cmocka_unit_test(flips_in_headers),
+        cmocka_unit_test(flips_anywhere),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
