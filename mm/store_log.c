@@ -89,7 +89,9 @@ enum err store_room(uint32_t bytes, bool moving, void **out)
     }
     if (!moving && store.free_segments < SEGMENTS_RESERVED) {
         store.counters.refused_full++;
-        index_request(false); /* what is empty may be used again after the next checkpoint */
+        if (store.log_sectors) { /* what is empty may be used again after the next checkpoint */
+            index_request(false);
+        }
         return ERR_BUSY;
     }
     *out = (uint8_t *)b->header + b->sectors * STORE_SECTOR_BYTES;
@@ -283,7 +285,7 @@ void log_work(void)
         return;
     }
     (void)store_drain_marks();
-    if (b->header->count == 0) {
+    if (b->header->count == 0 || b->reading) {
         return;
     }
     if (store.next_segment == NO_SEGMENT) {
