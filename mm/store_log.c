@@ -297,7 +297,7 @@ void log_work(void)
         return;
     }
     (void)store_drain_marks();
-    if (b->header->count == 0) {
+    if (b->header->count == 0 || b->reading) {
         return;
     }
     if (store.next_segment == NO_SEGMENT) {

@@ -31,6 +31,7 @@ struct batch {
     pa_t pa;
     uint64_t start;                     /* sector that it is written to; 0: not known yet */
     uint32_t sectors;                   /* used, with the header */
+    uint32_t reading;                   /* records that the cleaner is still reading into it */
     uint32_t from[STORE_BATCH_ENTRIES]; /* of a record that was moved: where it was */
 };
 

@@ -149,6 +149,7 @@ static bool apply(const struct store_batch *h, bool look)
     }
     store.last_ticks_ns = MAX(store.last_ticks_ns, h->ticks_ns);
     store.checkpoint_sequence = MAX(store.checkpoint_sequence, h->checkpoint);
+    store.log_sectors += h->sectors;
     store.counters.replayed_batches++;
     return whole;
 }
