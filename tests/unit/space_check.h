@@ -20,6 +20,7 @@
 struct census {
     uint32_t refs[CHECK_FRAMES_MAX]; /* that tables and roots hold, by frame */
     uint64_t private_pages, shared_pages, tables;
+    uint32_t stored_pages; /* of the space that is counted */
 };
 
 static struct census census;
@@ -54,6 +55,11 @@ static void count_table(pte_t root, bool first_seen, uint32_t *private_pages,
             continue;
         }
         assert_true(root & used_bit(i));
+        if (pte_is_stored(table[i])) {
+            assert_false(root & PTE_SW_SHARED);
+            census.stored_pages++;
+            continue;
+        }
         assert_true(table[i] & PTE_TABLE);
         count_page(table[i], private_pages, shared_pages);
         *refs_of(pte_pa(table[i])) += first_seen;
@@ -88,6 +94,7 @@ static void census_start(void)
 static void census_add(const struct space *s, bool template)
 {
     uint32_t private_pages = 0, shared_pages = 0, tables = 0;
+    census.stored_pages = 0;
     for (unsigned i = 0; i < STAGE2_ROOT_ENTRIES; i++) {
         if (s->root[i] != 0) {
             count_root(s->root[i], &private_pages, &shared_pages, &tables);
@@ -95,6 +102,7 @@ static void census_add(const struct space *s, bool template)
     }
     assert_int_equal(s->private_pages, private_pages);
     assert_int_equal(s->shared_pages, shared_pages);
+    assert_int_equal(s->stored_pages, census.stored_pages);
     if (!template) {
         assert_int_equal(s->private_tables, tables);
     } else {
