@@ -56,7 +56,8 @@ EL2_COLD := \
 	$(addprefix core/,devices fetch footprint group keys keys_store main options residence) \
 	$(addprefix core/,shutdown snapshot transit base/fmt base/log) \
 	$(addprefix mm/,frame_init image store store_clean store_index store_log store_mount) \
-	mm/store_replay $(addprefix arch/arm64/,boot mmu firmware irq gicv2 gicv3) \
+	$(addprefix mm/,store_replay record record_read buddy space) core/ending dev/virtual/console \
+	$(addprefix arch/arm64/,boot mmu firmware irq gicv2 gicv3) \
 	$(addprefix dev/drivers/,virtio_blk virtio_mmio uart pl011)
 $(EL2_COLD:%=build/el2/%.o): EL2_CFLAGS += -Os
 
@@ -89,7 +90,7 @@ build/el2/libfdt/%.o: build/libfdt/.headers build/el2/flags
 	$(call say,CC,libfdt/$*.c) $(CC) $(EL2_CFLAGS) -w $(EL2_INCLUDE) -c -o $@ $(LIBFDT_DIR)/$*.c
 
 # LZ4, as mm/lz4.h has it. EL2 calls it with the MMU on, so it may load words where they lie; joined
-# with its callers by -flto it would not.
+# with its callers by -flto it would not. Its body once, not for each way of calling it.
 LZ4_SOURCE := lz4=1.9.4*
 LZ4_DIR := build/src/lz4/lib
 
@@ -104,7 +105,8 @@ build/lz4/.headers: tools/fetch-source build/lz4/source
 
 build/el2/lz4.o: build/lz4/.headers mm/lz4.h build/el2/flags
 	@mkdir -p $(@D)
-	$(call say,CC,lz4.c) $(CC) $(EL2_CFLAGS) -mno-strict-align -fno-lto -Os -w $(EL2_INCLUDE) \
+	$(call say,CC,lz4.c) $(CC) $(EL2_CFLAGS) -mno-strict-align -fno-lto -Os \
+		-DLZ4_FORCE_INLINE=static -w $(EL2_INCLUDE) \
 		-include mm/lz4.h -c -o $@ $(LZ4_DIR)/lz4.c
 
 -include $(EL2_OBJ:.o=.d)

@@ -33,13 +33,14 @@ uint32_t arrival_frames(const struct stub *s)
     return s->place.sector < STORE_MARKERS ? ARRIVAL_NEW_FRAMES : store_size(s->place.frames);
 }
 
-/* Gives a VM that is out a transit. NULL: no memory for one; nothing has changed. */
+/* Gives a VM that is out a transit. NULL: its template is not there, or no memory for one; nothing
+ * has changed. */
 struct transit *arrival_come(struct stub *s)
 {
     if (s->state == VM_COMING) {
         return s->transit;
     }
-    struct transit *t = transit_new(s);
+    struct transit *t = groups[s->group].state == GROUP_READY ? transit_new(s) : NULL;
     if (t) {
         if (s->state == VM_STORED) {
             time_coming(s);
@@ -65,7 +66,7 @@ static void hand_over(struct transit *t, struct vm *vm)
     transit_unpark(t, network_hand_over, vm);
     if (t->first && !vm->ended) {
         vm->fetch = t;
-        fetch_parked(vm);
+        (void)fetch_begin(vm, false);
     } else {
         transit_free(t);
     }
@@ -77,6 +78,10 @@ static void arrive(struct transit *t, struct vm *vm)
     gate_arrived(&gatekeeper, &t->waiter, &vm->gate, residence_frames(vm));
     if (vm_group(vm)->config->supervisor) {
         gate_remove(&gatekeeper, &vm->gate);
+    }
+    if (vm->wait == WAIT_NONE) { /* its timeout was to bring it here */
+        wheel_cancel(&run_this()->wheel, &s->timeout);
+        s->events &= ~TOKLAT_EVENT_TIMER;
     }
     hand_over(t, vm);
     run_arrived(vm, timeout_waiting(&s->timeout) ? s->timeout.deadline : TICKS_NEVER);
@@ -96,7 +101,6 @@ static enum gate_answer admit_new(struct transit *t, struct stub *s)
         s->transit = t;
         return GATE_LATER;
     }
-    residence_counters.dropped += t->parked;
     gate_arrived(&gatekeeper, &t->waiter, NULL, 0);
     transit_free(t);
     return GATE_STARTED;
@@ -156,7 +160,7 @@ static void begin_anew(struct transit *t, struct stub *s, enum err e)
                  g->config->name);
     }
     residence_counters.wakes_foreign += e == ERR_NOT_FOUND;
-    store_mark(s->number, STORE_NOTHING);
+    store_mark(s->number, residence_nothing(s));
     g->stored--;
     g->defined++;
     wheel_cancel(&run_this()->wheel, &s->timeout);

@@ -39,21 +39,13 @@ static void found(uint32_t slot, const struct store_place *p, uint64_t deadline_
 {
     *place(slot) = *p;
     if (slot < vm_table_size()) {
-        vm_stub(slot)->timeout.deadline = deadline_ns; /* until bring_back has seen it */
+        vm_stub(slot)->deadline_ns = deadline_ns;
     }
 }
 
 static uint64_t describe(uint32_t slot, struct store_place *p)
 {
-    if (slot >= vm_table_size()) {
-        return 0;
-    }
-    const struct stub *s = vm_stub(slot);
-    if (p->sector == STORE_NOTHING && s->state == VM_DEFINED &&
-        vm_instance(s) > groups[s->group].config->count) {
-        p->sector = STORE_EXISTS;
-    }
-    return p->sector < STORE_MARKERS ? 0 : residence_deadline_ns(s);
+    return slot < vm_table_size() && p->sector >= STORE_MARKERS ? vm_stub(slot)->deadline_ns : 0;
 }
 
 static uint64_t wall_ns(void)
@@ -89,22 +81,16 @@ static uint64_t ticks_of(uint64_t deadline_ns)
 static void bring_back(struct stub *s)
 {
     struct group *g = &groups[s->group];
-    uint64_t deadline_ns = s->timeout.deadline;
     bool drop = g->config->restart && !store_was_clean();
-    s->timeout.deadline = 0;
     if (s->place.sector >= STORE_MARKERS && !drop) {
-        s->state = VM_STORED;
         g->defined--;
-        g->stored++;
-        if (deadline_ns) {
-            wheel_add(&run_this()->wheel, &s->timeout, ticks_of(deadline_ns));
-        }
+        residence_stored(s, s->deadline_ns ? ticks_of(s->deadline_ns) : TICKS_NEVER);
     } else if (s->place.sector == STORE_DEAD) {
         s->state = VM_DEAD;
         g->defined--;
         g->dead++;
-    } else if (s->place.sector != STORE_NOTHING) {
-        residence_forget(s, STORE_NOTHING);
+    } else {
+        residence_forget(s, residence_nothing(s));
     }
 }
 

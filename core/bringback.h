@@ -16,7 +16,7 @@ void bringback(struct block_device *d, const struct deployment *deployment);
  * this image as it is now; other errors are said. */
 enum err bringback_template(struct group *g, struct vm *vm) MUST_USE;
 
-/* Whether the record of the group's template, if there is one, needs lazily saved registers. */
+/* Whether the store has a template of the group, perhaps of another image. */
 bool bringback_template_is_stored(const struct group *g);
 
 #endif

@@ -72,7 +72,7 @@ static void define_again(struct stub *s)
 static void restart(struct stub *s)
 {
     define_again(s);
-    residence_forget(s, STORE_NOTHING);
+    residence_forget(s, residence_nothing(s));
     enum err e = residence_start(s);
     if (e != OK) {
         log_error("[%s/%u] does not start again: %s", groups[s->group].config->name, vm_instance(s),

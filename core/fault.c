@@ -83,7 +83,9 @@ static struct context *on_wfi(struct vm *vm)
 static struct context *on_fp(struct vm *vm, const struct trap *t)
 {
     if (vm_give_extra(vm) != OK) {
-        kill_for(vm, t, "out of memory for FP registers");
+        if (!residence_wait_for_room(vm)) {
+            kill_for(vm, t, "out of memory for FP registers");
+        }
         return run_resume();
     }
     context_take_fp(&vm->context);

@@ -16,19 +16,21 @@
 #include "mm/record.h"
 
 #define AROUND_BYTES KIB(64) /* that one read brings at most, for one page */
-#define ROOM_FRAMES 64       /* that are free before those go on that waited for a frame */
+#define ROOM_FRAMES 64ull    /* that are free before those go on that waited for a frame */
 
 /* --- pages -------------------------------------------------------------------------------- */
 
 static void fetched(struct store_io *io, enum err e);
 
-/* Reads what the transit says. */
+/* Reads what the transit says. ERR_NOT_FOUND: the VM has given the page back. */
 static enum err read_part(struct transit *t, struct vm *vm)
 {
     const struct store_place *p = &vm->stub->place;
     uint32_t end = p->sectors * STORE_SECTOR_BYTES, offset = 0, bytes = end;
     if (!t->whole) {
-        record_locate(&vm->space, t->page, &offset, &bytes);
+        if (!record_locate(&vm->space, t->page, &offset, &bytes)) {
+            return ERR_NOT_FOUND;
+        }
         uint32_t last = ALIGN_UP(offset + bytes, STORE_SECTOR_BYTES);
         offset = ALIGN_DOWN(offset, STORE_SECTOR_BYTES);
         uint32_t around = residence_one_page() ? 0 : offset + (uint32_t)AROUND_BYTES;
@@ -39,8 +41,7 @@ static enum err read_part(struct transit *t, struct vm *vm)
     return transit_read(t, p->sector + offset / STORE_SECTOR_BYTES, bytes, fetched);
 }
 
-/* Begins to bring page `away_page`, or all. False: no memory. */
-static bool fetch(struct vm *vm, bool whole)
+bool fetch_begin(struct vm *vm, bool whole)
 {
     struct transit *t = vm->fetch ? vm->fetch : transit_new(vm->stub);
     if (!t) {
@@ -53,34 +54,27 @@ static bool fetch(struct vm *vm, bool whole)
     t->page = vm->space.away_page;
     t->whole = whole;
     t->retries = 0;
-    if (read_part(t, vm) == OK) {
-        return true;
-    }
-    if (!t->first) {
+    if (read_part(t, vm) != OK) {
         transit_abandon(vm);
     }
-    return false;
-}
-
-void fetch_whole(struct vm *vm)
-{
-    (void)fetch(vm, true);
-}
-
-void fetch_parked(struct vm *vm)
-{
-    if (!fetch(vm, false)) {
-        transit_abandon(vm); /* frames may be lost on any wire */
-    }
+    return vm->fetch;
 }
 
 void residence_park(struct vm *vm, const uint8_t *frame, size_t bytes)
 {
-    if (vm->fetch || fetch(vm, false)) {
+    if (fetch_begin(vm, false)) {
         transit_park(vm->fetch, frame, bytes);
     } else {
         residence_counters.dropped++;
     }
+}
+
+static void wait_for_room(struct vm *vm)
+{
+    residence_counters.out_of_room++;
+    vm->wait = WAIT_ROOM;
+    list_push_back(&run_this()->hungry, &vm->ending);
+    gate_poke(&gatekeeper);
 }
 
 static void block(struct vm *vm, enum vm_wait wait)
@@ -91,7 +85,7 @@ static void block(struct vm *vm, enum vm_wait wait)
 
 bool residence_wait_for_page(struct vm *vm)
 {
-    if (!fetch(vm, false)) {
+    if (!fetch_begin(vm, false)) {
         return residence_wait_for_room(vm);
     }
     block(vm, WAIT_PAGE);
@@ -108,22 +102,29 @@ static void give_up(struct vm *vm, enum err e)
     vm_reset(vm);
 }
 
-static void go_on(struct transit *t, struct vm *vm)
+/* A page is here, or there was no frame for it: then frames are lost, as on any wire, and the VM
+ * waits for room. */
+static void go_on(struct transit *t, struct vm *vm, enum err e)
 {
-    transit_unpark(t, network_hand_over, vm);
-    bool more = t->first && !vm->ended;
-    if (more) {
-        fetch_parked(vm);
-    } else {
+    if (e != ERR_NO_MEMORY) {
+        transit_unpark(t, network_hand_over, vm);
+    }
+    if (!t->first || vm->ended || e == ERR_NO_MEMORY) {
         transit_abandon(vm);
+    } else {
+        (void)fetch_begin(vm, false);
     }
     vm_show_account(vm);
-    if (vm->wait == WAIT_PAGE) {
+    if (vm->wait == WAIT_PAGE && e == ERR_NO_MEMORY) {
+        wait_for_room(vm);
+    } else if (vm->wait == WAIT_PAGE) {
         run_go_on(vm);
     } else if (vm->wait >= WAIT_IDLE && vm->sched.state == SCHED_BLOCKED) {
         const struct timeout *timeout = &vm->stub->timeout;
         gate_idle(&gatekeeper, &vm->gate,
                   timeout_waiting(timeout) ? timeout->deadline : TICKS_NEVER, counter_now());
+    } else {
+        gate_wake(&gatekeeper, &vm->gate); /* it may be asked to leave again */
     }
 }
 
@@ -139,11 +140,17 @@ static void fetched(struct store_io *io, enum err e)
     }
     bool moved = vm && t->sector != vm->stub->place.sector + t->offset / STORE_SECTOR_BYTES;
     transit_read_done(t);
+    if (vm && e != OK && e != ERR_NO_MEMORY && (moved || t->retries++ == 0)) {
+        e = read_part(t, vm);
+        if (e == OK) {
+            return;
+        }
+    }
     if (!vm) {
         transit_free(t);
-    } else if (e == OK || e == ERR_NO_MEMORY) { /* without a frame it will touch it again */
-        go_on(t, vm);
-    } else if ((!moved && t->retries++ > 0) || read_part(t, vm) != OK) {
+    } else if (e == OK || e == ERR_NO_MEMORY || e == ERR_NOT_FOUND) {
+        go_on(t, vm, e);
+    } else {
         give_up(vm, e);
         transit_abandon(vm);
     }
@@ -151,10 +158,11 @@ static void fetched(struct store_io *io, enum err e)
 
 /* --- room --------------------------------------------------------------------------------- */
 
-/* Whether anybody will leave, so that frames become free. */
+/* Whether frames or buffers will become free: somebody will leave, or something has been read. */
 static bool others_leave(void)
 {
-    return store_takes_records() && (gatekeeper.leaving_count || gatekeeper.idle_classes);
+    return transit_reads() ||
+           (store_takes_records() && (gatekeeper.leaving_count || gatekeeper.idle_classes));
 }
 
 bool residence_wait_for_room(struct vm *vm)
@@ -162,10 +170,8 @@ bool residence_wait_for_room(struct vm *vm)
     if (!others_leave()) {
         return false;
     }
-    residence_counters.out_of_room++;
     block(vm, WAIT_ROOM);
-    list_push_back(&run_this()->hungry, &vm->ending);
-    gate_poke(&gatekeeper);
+    wait_for_room(vm);
     return true;
 }
 
@@ -175,7 +181,7 @@ void fetch_work(void)
     if (list_empty(hungry)) {
         return;
     }
-    bool room = frame_count(FRAME_FREE) >= ROOM_FRAMES;
+    bool room = frame_count(FRAME_FREE) >= MIN(ROOM_FRAMES, gatekeeper.limits.floor);
     while (!list_empty(hungry) && (room || !others_leave())) {
         struct vm *vm = list_first(hungry, struct vm, ending);
         list_remove(&vm->ending);

@@ -151,7 +151,7 @@ static bool load_stored(struct group *g)
         return false;
     }
     g->boot = (struct stub){.group = g->index, .state = VM_LIVE};
-    if (vm_allocate(&g->boot, true) != OK) {
+    if (vm_allocate(&g->boot, false) != OK) {
         return false;
     }
     struct vm *vm = g->boot.vm;

@@ -46,7 +46,7 @@ static int64_t status(enum err e)
 static struct context *again(struct vm *vm)
 {
     vm->context.pc -= 4;
-    if (!residence_wait_for_page(vm)) {
+    if (!vm->ended && !residence_wait_for_page(vm)) {
         vm_kill(vm, "out of memory");
     }
     return run_resume();
@@ -157,6 +157,7 @@ static struct context *call_page_release(struct vm *vm)
     }
     enum err e = space_release(&vm->space, ipa, vm->context.x[2], &freed);
     vm_show_account(vm);
+    gate_poke(&gatekeeper);
     return result(vm, e == OK ? (int64_t)freed : status(e));
 }
 
@@ -235,8 +236,9 @@ static struct context *call_standard(struct vm *vm, uint32_t function)
         return result(vm, implemented((uint32_t)vm->context.x[1]) ? 0 : TOKLAT_E_NOT_SUPPORTED);
     case PSCI_SYSTEM_OFF:
         if (vm_group(vm)->config->supervisor) { /* the machine's, then */
+            vm->context.x[0] = 0;
             residence_shutdown();
-            return result(vm, 0);
+            return run_resume();
         }
         vm_exit(vm, 0);
         return run_resume();

@@ -47,7 +47,8 @@ bool network_hand_over(struct vm *vm, const uint8_t *frame, size_t bytes)
 static void deliver(uint32_t n, const uint8_t *frame, size_t bytes)
 {
     struct stub *s = vm_find(n);
-    if (!s || (s->state != VM_LIVE && !residence_receive(s, frame, bytes))) {
+    if (!s || unlikely(residence_stopping) ||
+        (s->state != VM_LIVE && !residence_receive(s, frame, bytes))) {
         return;
     }
     struct vm *vm = s->vm;

@@ -42,9 +42,13 @@ uint32_t residence_frames(const struct vm *vm)
 enum err residence_write_out(struct vm *vm)
 {
     struct run *r = run_this();
-    bool can_run = vm->sched.state != SCHED_BLOCKED;
+    bool can_run = vm->sched.state != SCHED_BLOCKED || vm->wait == WAIT_ROOM;
     if (can_run) {
         mux_remove(&r->mux, &vm->sched, counter_now());
+        list_remove(&vm->ending); /* should it wait for room itself */
+        if (vm->wait == WAIT_IDLE) {
+            vm->context.x[0] = event_take(vm); /* it has woken */
+        }
         vm->wait = WAIT_ROOM;
     }
     enum err e = snapshot_write(vm);
@@ -59,24 +63,18 @@ enum err residence_write_out(struct vm *vm)
 static enum gate_answer leave(struct gate_resident *resident)
 {
     struct vm *vm = container_of(resident, struct vm, gate);
-    const struct group *g = vm_group(vm);
-    if (vm->ended || vm->fetch || vm->wait == WAIT_PAGE || g->state != GROUP_READY) {
+    if (vm->ended || vm->fetch) {
         return GATE_NEVER;
     }
-    if (g->template_id == 0) {
-        return g->unsavable ? GATE_NEVER : GATE_LATER;
-    }
     enum err e = residence_write_out(vm);
-    if (e == OK) {
-        return GATE_STARTED;
-    }
     if (e == ERR_AWAY) {
-        fetch_whole(vm);
-    } else if (e == ERR_RANGE && residence_counters.too_large++ == 0) {
-        log_warn("[%s/%u] is too large for a record: it stays", g->config->name,
+        return fetch_begin(vm, true) ? GATE_NEVER : GATE_LATER;
+    }
+    if (e == ERR_RANGE && residence_counters.too_large++ == 0) {
+        log_warn("[%s/%u] is too large for a record: it stays", vm_group(vm)->config->name,
                  vm_instance(vm->stub));
     }
-    return e == ERR_AWAY || e == ERR_RANGE ? GATE_NEVER : GATE_LATER;
+    return e == OK ? GATE_STARTED : e == ERR_RANGE ? GATE_NEVER : GATE_LATER;
 }
 
 static enum gate_answer evict(struct gate_resident *resident)
@@ -87,32 +85,31 @@ static enum gate_answer evict(struct gate_resident *resident)
     return answer;
 }
 
-static void time_stored(struct stub *s)
+void residence_stored(struct stub *s, uint64_t deadline)
 {
-    struct wheel *w = &run_this()->wheel;
-    if (timeout_waiting(&s->timeout)) {
-        uint64_t deadline = s->timeout.deadline, ahead = ticks_from_ns(ARRIVAL_AHEAD_NS);
-        wheel_cancel(w, &s->timeout);
-        wheel_add(w, &s->timeout, deadline - MIN(deadline, ahead));
+    groups[s->group].stored++;
+    s->state = VM_STORED;
+    if (deadline != TICKS_NEVER) {
+        uint64_t ahead = ticks_from_ns(ARRIVAL_AHEAD_NS);
+        wheel_add(&run_this()->wheel, &s->timeout, deadline - MIN(deadline, ahead));
     }
 }
 
 static void go_out(struct vm *vm)
 {
     struct stub *s = vm->stub;
-    struct group *g = &groups[s->group];
     bool can_run = vm->wait == WAIT_ROOM;
+    uint64_t deadline = timeout_waiting(&s->timeout) ? s->timeout.deadline : TICKS_NEVER;
+    s->deadline_ns = can_run ? STORE_AT_ONCE : residence_deadline_ns(s);
+    wheel_cancel(&run_this()->wheel, &s->timeout);
     residence_counters.evictions++;
     vm->leaving = false;
     if (vm->gate.state == GATE_LEAVING) {
         gate_left(&gatekeeper, &vm->gate);
     }
     vm_discard(vm);
-    g->live--;
-    g->stored++;
-    s->state = VM_STORED;
-    time_stored(s);
-    gate_poke(&gatekeeper); /* frames are free */
+    groups[s->group].live--;
+    residence_stored(s, deadline);
     if ((can_run || s->events) && !residence_stopping) {
         residence_want(s);
     }
@@ -129,7 +126,7 @@ void residence_keep(struct vm *vm)
 void residence_written(uint32_t slot, enum err e)
 {
     struct stub *s = vm_find(slot);
-    if (!s || s->state != VM_LIVE || !s->vm->leaving) {
+    if (!s || s->state != VM_LIVE || !s->vm->leaving || s->vm->ended) {
         return; /* a template; or it woke, or ended, before it was out */
     }
     struct vm *vm = s->vm;
@@ -169,7 +166,7 @@ void residence_timeout(struct stub *s, uint64_t now)
     if (t) {
         wheel_add(&run_this()->wheel, &s->timeout, deadline);
         gate_want_ahead(&gatekeeper, &t->waiter, arrival_frames(s), now);
-    } else if (s->state == VM_STORED) {
+    } else if (s->state == VM_STORED && groups[s->group].state != GROUP_FAILED) {
         wheel_add(&run_this()->wheel, &s->timeout, now + ticks_from_ns(RETRY_NS));
     }
 }
@@ -178,23 +175,21 @@ void residence_timeout(struct stub *s, uint64_t now)
 
 enum err residence_start(struct stub *s)
 {
-    bool may = !is_open || gatekeeper.waiting_count == 0;
-    enum err e = may ? vm_start(s) : ERR_NO_MEMORY;
+    bool waits = is_open && s->state == VM_DEFINED && gatekeeper.waiting_count;
+    enum err e = waits ? ERR_NO_MEMORY : vm_start(s);
     if (e == OK && is_open && !groups[s->group].config->supervisor) {
         gate_enter(&gatekeeper, &s->vm->gate, ARRIVAL_NEW_FRAMES);
     }
-    if (e != ERR_NO_MEMORY || !is_open || s->state != VM_DEFINED ||
-        groups[s->group].state != GROUP_READY) {
-        return e;
+    if (e == ERR_NO_MEMORY && is_open) {
+        return arrival_want(s)                         ? OK
+               : groups[s->group].state == GROUP_READY ? ERR_NO_MEMORY
+                                                       : ERR_BUSY;
     }
-    return arrival_want(s) ? OK : ERR_NO_MEMORY;
+    return e;
 }
 
 bool residence_receive(struct stub *s, const uint8_t *frame, size_t bytes)
 {
-    if (residence_stopping) {
-        return false;
-    }
     if (s->state == VM_DEFINED) {
         if (residence_start(s) == OK && s->state == VM_LIVE) {
             return true;
@@ -234,7 +229,8 @@ void residence_forget(struct stub *s, uint32_t marker)
     if (s->state == VM_COMING || s->state == VM_STORED) {
         s->state = VM_DEFINED;
     }
-    if (store_is_open() && s->number && s->place.sector != marker) {
+    if (store_is_open() && s->number &&
+        (s->place.sector != marker || store_is_pending(s->number))) {
         store_mark(s->number, marker);
     }
 }
@@ -244,9 +240,7 @@ uint64_t residence_deadline_ns(const struct stub *s)
     if (!timeout_waiting(&s->timeout)) {
         return 0;
     }
-    uint64_t ticks = s->timeout.deadline;
-    ticks += s->state == VM_STORED ? ticks_from_ns(ARRIVAL_AHEAD_NS) : 0;
-    return identity_wall_ns(ticks);
+    return identity_wall_ns(s->timeout.deadline);
 }
 
 /* --- work --------------------------------------------------------------------------------- */
@@ -317,20 +311,21 @@ static bool work(uint64_t now)
 {
     residence_work_due = group_starts_due > 0;
     if (!is_open) {
+        gatekeeper.due = false;
         return false;
     }
     bool more = group_save_templates();
     if (residence_stopping) {
         more |= shutdown_work();
     } else {
-        fetch_work();
         if (gatekeeper.due || now >= gate_deadline(&gatekeeper)) {
             gate_run(&gatekeeper, counter_now());
         }
         run_arm(gate_deadline(&gatekeeper));
+        fetch_work();
     }
     more |= store_work();
-    residence_work_due |= more;
+    residence_work_due |= more || residence_stopping;
     return more || (gatekeeper.due && !residence_stopping);
 }
 

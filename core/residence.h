@@ -52,9 +52,22 @@ bool residence_wait_for_room(struct vm *vm);
 /* A VM that is not live is destroyed or begins anew: it has no record and waits for nothing. */
 void residence_forget(struct stub *s, uint32_t marker);
 
-/* When idle() ends, as Unix time in ns (machine time on a board without a clock); 0: not by itself.
- */
+/* When a live VM's idle() ends, as Unix time in ns (machine time on a board without a clock); 0:
+ * not by itself. */
 uint64_t residence_deadline_ns(const struct stub *s);
+
+/* The deadline of a VM that can run. */
+#define STORE_AT_ONCE 1u
+
+/* The stub, which has no descriptor, is of a VM in the store from now on: STORED, and read ahead of
+ * `deadline`, in ticks, TICKS_NEVER: there is none. */
+void residence_stored(struct stub *s, uint64_t deadline);
+
+/* What stands in the place of a VM that exists and has no record. */
+static inline uint32_t residence_nothing(const struct stub *s)
+{
+    return vm_instance(s) > groups[s->group].config->count ? STORE_EXISTS : STORE_NOTHING;
+}
 
 /* Has every VM written to the store, and the machine powered off. */
 void residence_shutdown(void);
@@ -95,11 +108,9 @@ extern struct residence_counters residence_counters;
 /* Has a VM that does not run written; gone when that is durable. Errors of snapshot_write. */
 enum err residence_write_out(struct vm *vm) MUST_USE;
 
-/* All of a VM's pages are to come into memory, so that it can leave. */
-void fetch_whole(struct vm *vm);
-
-/* The page that vm->fetch has frames parked for. */
-void fetch_parked(struct vm *vm);
+/* Begins to bring page vm->space.away_page; or all pages, so that the VM can leave. False: no means
+ * just now; frames that were parked for the VM are dropped. */
+bool fetch_begin(struct vm *vm, bool whole);
 void fetch_work(void);
 bool shutdown_work(void);
 uint32_t residence_frames(const struct vm *vm);

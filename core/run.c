@@ -302,7 +302,7 @@ struct context *run_resume(void)
         return next(r, now);
     }
     expire(r, now);
-    if (unlikely(mux_slice_over(&r->mux, now))) {
+    if (unlikely(mux_slice_over(&r->mux, now) || residence_stopping)) {
         mux_stop(&r->mux, MUX_PREEMPT, now);
         return next(r, now);
     }

@@ -47,8 +47,7 @@ static bool write_out(struct vm *vm)
         return e == OK;
     }
     if (e == ERR_AWAY) {
-        fetch_whole(vm);
-        return true;
+        return fetch_begin(vm, true);
     }
     log_warn("[%s/%u] cannot be written (%s): it will begin anew", g->config->name,
              vm_instance(vm->stub), err_name(e));

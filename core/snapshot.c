@@ -15,10 +15,9 @@
 
 #define SYSTEM_PAGE_NUMBER (TOKLAT_SYSTEM_PAGE >> PAGE_SHIFT)
 
-/* PSTATE in SPSR form (Arm ARM C5.2.19): the mode's bits, of which EL1h, EL1t and EL0t may be; and
- * what has no meaning for a guest, or is AArch32's. */
-#define PSTATE_MODE 0x1Full
-#define PSTATE_REFUSED (~0xF3C0FFFull & ~0xF0000000ull)
+/* PSTATE in SPSR form (Arm ARM C5.2.19): the mode's bits, of which EL1h, EL1t and EL0t may be. All
+ * else there is of it is the guest's own. */
+#define PSTATE_MODE 0xFFFFFFFF0000001Full
 
 /* --- registers ---------------------------------------------------------------------------- */
 
@@ -50,7 +49,7 @@ _Static_assert(offsetof(struct store_extra, contextidr_el1) ==
 static bool pstate_is_a_guests(uint64_t pstate)
 {
     uint64_t mode = pstate & PSTATE_MODE;
-    return (mode == 0 || mode == 4 || mode == 5) && !(pstate & PSTATE_REFUSED);
+    return mode == 0 || mode == 4 || mode == 5;
 }
 
 /* --- rings -------------------------------------------------------------------------------- */
@@ -130,6 +129,9 @@ enum err snapshot_write(struct vm *vm)
     if (vm->space.stored_pages) {
         return ERR_AWAY;
     }
+    if (!g->template_id) {
+        return g->unsavable ? ERR_RANGE : ERR_BUSY;
+    }
     enum err e = reserve(vm, &g->template->space, &room, &r);
     if (e != OK) {
         return e;
@@ -138,7 +140,8 @@ enum err snapshot_write(struct vm *vm)
     event_gather(vm);
     put_head(r, vm, vm->stub->number);
     r->template = g->template_id;
-    r->deadline_ns = r->flags & STORE_RECORD_RUNNABLE ? 1 : residence_deadline_ns(vm->stub);
+    r->deadline_ns =
+        r->flags & STORE_RECORD_RUNNABLE ? STORE_AT_ONCE : residence_deadline_ns(vm->stub);
     e = record_write(&vm->space, &g->template->space, SYSTEM_PAGE_NUMBER, r, room);
     if (e == OK) {
         struct store_place p = record_place(r);
@@ -227,7 +230,7 @@ enum err snapshot_read(struct stub *s, const struct store_record *r, size_t byte
 {
     const struct group *g = &groups[s->group];
     bool extra = r->flags & STORE_RECORD_EXTRA;
-    if (r->template != g->template_id || g->state != GROUP_READY) {
+    if (r->template != g->template_id) {
         return ERR_NOT_FOUND;
     }
     if (g->image.flags & TOKLAT_IMAGE_MMU && !extra) {
@@ -247,12 +250,16 @@ enum err snapshot_read(struct stub *s, const struct store_record *r, size_t byte
 enum err snapshot_read_template(struct group *g, struct vm *vm, const struct store_record *r,
                                 size_t bytes)
 {
-    enum err e = record_read_template(&vm->space, r, bytes);
+    bool own_mmu = g->image.flags & TOKLAT_IMAGE_MMU;
+    enum err e = r->flags & STORE_RECORD_EXTRA || own_mmu ? vm_give_extra(vm) : OK;
+    if (e == OK) {
+        e = record_read_template(&vm->space, r, bytes);
+    }
     if (e == OK) {
         e = identity_own_page(vm);
     }
     if (e == OK) {
-        context_init(&vm->context, 0, 0, 0, g->image.flags & TOKLAT_IMAGE_MMU, vm->context.extra);
+        context_init(&vm->context, 0, 0, 0, own_mmu, vm->context.extra);
         e = get_state(vm, r);
     }
     if (e == OK) {

@@ -30,6 +30,7 @@ static struct slab transits, small, large;
 static pa_t buffers, large_buffer; /* 0: there are none */
 static uint64_t buffers_free;      /* a bit each */
 static bool large_free;
+static unsigned reads;
 
 _Static_assert(BUFFERS == 64, "a bit each");
 _Static_assert(STORE_RECORD_SECTORS_MAX *STORE_SECTOR_BYTES <= PAGE_SIZE << BUFFERS_ORDER, "fits");
@@ -43,6 +44,12 @@ void transit_init(void)
     counters = (struct transit_counters){0};
     buffers_free = 0;
     large_free = false;
+    reads = 0;
+}
+
+unsigned transit_reads(void)
+{
+    return reads;
 }
 
 enum err transit_open(void)
@@ -108,6 +115,7 @@ static void drop_first(struct transit *t)
 
 void transit_free(struct transit *t)
 {
+    residence_counters.dropped += t->parked;
     while (t->first) {
         drop_first(t);
     }
@@ -167,6 +175,7 @@ enum err transit_read(struct transit *t, uint64_t sector, uint32_t bytes,
     if (!buffer_take(t, bytes)) {
         return ERR_BUSY;
     }
+    reads++;
     t->bytes = bytes;
     t->sector = (uint32_t)sector;
     store_read(&t->io, sector, bytes / STORE_SECTOR_BYTES, t->buffer, done);
@@ -181,5 +190,6 @@ void transit_read_done(struct transit *t)
         buffers_free |= 1ull << (t->buffer.v - buffers.v) / BUFFER_BYTES;
     }
     t->bytes = 0;
+    reads--;
     gate_poke(&gatekeeper);
 }

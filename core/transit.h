@@ -59,6 +59,9 @@ enum err transit_read(struct transit *t, uint64_t sector, uint32_t bytes,
 /* Gives the buffer of what was read back. */
 void transit_read_done(struct transit *t);
 
+/* How many reads are under way. */
+unsigned transit_reads(void);
+
 struct transit_counters {
     uint64_t parked, dropped_full, dropped_vm, handed_over;
     uint64_t bytes; /* taken now */

@@ -118,6 +118,9 @@ enum err vm_create(struct group *g, uint32_t *number)
     s->state = VM_DEFINED;
     g->defined++;
     *number = s->number;
+    if (store_is_open()) {
+        store_mark(s->number, STORE_EXISTS);
+    }
     return OK;
 }
 
@@ -159,6 +162,7 @@ void vm_discard(struct vm *vm)
         residence_keep(vm);
     }
     gate_remove(&gatekeeper, &vm->gate);
+    gate_poke(&gatekeeper); /* frames will be free */
     context_retire(&vm->context, false);
     space_destroy(&vm->space);
     list_remove(&vm->ending);

@@ -41,6 +41,7 @@ struct stub {
     };
     uint64_t events;          /* posted, not yet in the system page */
     struct store_place place; /* of its newest record */
+    uint64_t deadline_ns;     /* in that record */
     uint32_t number;          /* 0: a template that boots */
     uint8_t group;
     uint8_t state;

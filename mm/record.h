@@ -55,8 +55,8 @@ enum err record_read(struct space *s, const struct space *template, const struct
 /* Makes an empty space what a template's record says; `bytes` is all of it. Errors as above. */
 enum err record_read_template(struct space *s, const struct store_record *r, size_t bytes) MUST_USE;
 
-/* Where in its record, in bytes, page `page` is, that space_fault found in the store. */
-void record_locate(const struct space *s, uint32_t page, uint32_t *offset, uint32_t *bytes);
+/* Where in its record, in bytes, page `page` is. False: it is not in the store. */
+bool record_locate(const struct space *s, uint32_t page, uint32_t *offset, uint32_t *bytes);
 
 /* Brings page `need` of `s` into memory, and unless it is to be the `only` one all others whose
  * bytes lie in [offset, offset + bytes) of the record as well, which are at `data`, as far as

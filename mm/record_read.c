@@ -164,12 +164,15 @@ static pte_t *entry_of(const struct space *s, uint32_t page)
     return root_is_table(root) ? &root_table(root)[TABLE_INDEX(page)] : NULL;
 }
 
-void record_locate(const struct space *s, uint32_t page, uint32_t *offset, uint32_t *bytes)
+bool record_locate(const struct space *s, uint32_t page, uint32_t *offset, uint32_t *bytes)
 {
     const pte_t *entry = entry_of(s, page);
-    CHECK(entry && pte_is_stored(*entry));
+    if (!entry || !pte_is_stored(*entry)) {
+        return false;
+    }
     *offset = stored_offset(*entry);
     *bytes = STORE_PAGE_BYTES(stored_code(*entry));
+    return true;
 }
 
 struct piece {

@@ -62,12 +62,16 @@ enum err store_reserve(uint32_t bytes, void **out) MUST_USE;
  */
 void store_stamp(struct store_record *head);
 
-/* The reserved room holds a record of `slot`. Of `sizes` the sector is ignored. */
+/* The reserved room holds a record of `slot`; nobody is told of an older one that is on its way. Of
+ * `sizes` the sector is ignored. */
 void store_commit(uint32_t slot, enum store_kind kind, const struct store_place *sizes,
                   uint64_t deadline_ns);
 
 /* The slot has no record any more but what the marker says; its place says so at once. */
 void store_mark(uint32_t slot, uint32_t marker);
+
+/* Whether a record of `slot` is on its way that is not durable yet. */
+bool store_is_pending(uint32_t slot);
 
 /* One read. It belongs to the store until `done`. */
 struct store_io {

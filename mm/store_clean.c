@@ -56,7 +56,7 @@ bool clean_is_idle(void)
 
 /* --- victims ------------------------------------------------------------------------------ */
 
-static bool may_clean(uint32_t segment)
+bool store_segment_is_cleanable(uint32_t segment)
 {
     const struct segment *s = &store.segment_table[segment];
     return s->live > 0 && s->era < store.durable_era && segment != store.segment &&
@@ -78,7 +78,7 @@ static uint32_t least_live(void)
 {
     uint32_t best = NO_SEGMENT;
     for (uint32_t i = 0; i < store.segments; i++) {
-        if (may_clean(i) && !is_victim(i) &&
+        if (store_segment_is_cleanable(i) && !is_victim(i) &&
             (best == NO_SEGMENT || store.segment_table[i].live < store.segment_table[best].live)) {
             best = i;
         }
@@ -93,11 +93,13 @@ static bool choose_victims(void)
         return false;
     }
     c.victim_count = 0;
+    uint32_t live = 0, most = (SEGMENTS_RESERVED - 1) * store.super.segment_sectors;
     while (c.victim_count < VICTIMS) {
         uint32_t segment = least_live();
-        if (segment == NO_SEGMENT) {
+        if (segment == NO_SEGMENT || live + store.segment_table[segment].live > most) {
             break;
         }
+        live += store.segment_table[segment].live;
         c.victims[c.victim_count++] = segment;
     }
     if (c.victim_count == 0) {

@@ -30,6 +30,20 @@ void store_count_free(void)
     store.free_segments = n;
 }
 
+/* A checkpoint makes segments that are empty free, and others cleanable. */
+static void want_room(void)
+{
+    bool empty = false, cleanable = false;
+    for (uint32_t i = 0; i < store.segments; i++) {
+        const struct segment *s = &store.segment_table[i];
+        empty |= s->live == 0 && s->era >= store.durable_era && i != store.segment;
+        cleanable |= store_segment_is_cleanable(i);
+    }
+    if (store.log_sectors > 0 && (empty || !cleanable)) {
+        index_request(false);
+    }
+}
+
 /* The segment after this one: the first that is free, in turn. */
 static void choose_next(void)
 {
@@ -89,9 +103,7 @@ enum err store_room(uint32_t bytes, bool moving, void **out)
     }
     if (!moving && store.free_segments < SEGMENTS_RESERVED) {
         store.counters.refused_full++;
-        if (store.log_sectors) { /* what is empty may be used again after the next checkpoint */
-            index_request(false);
-        }
+        want_room();
         return ERR_BUSY;
     }
     *out = (uint8_t *)b->header + b->sectors * STORE_SECTOR_BYTES;
@@ -293,7 +305,7 @@ void log_work(void)
     }
     if (!fits(ALIGN_UP(b->sectors, BATCH_ALIGN_SECTORS))) {
         if (store.next_segment == NO_SEGMENT) {
-            index_request(false); /* what is empty may be used again after a checkpoint */
+            want_room();
             return;
         }
         if (store.promised == NO_SEGMENT) {

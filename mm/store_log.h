@@ -36,7 +36,7 @@ struct batch {
 };
 
 struct segment {
-    uint32_t live; /* sectors that places point to */
+    uint32_t live; /* sectors that places point to, and reads that are under way */
     uint32_t era;  /* of its last batch: eras are counted by checkpoints */
 };
 
@@ -97,8 +97,9 @@ void store_account(const struct store_place *from, const struct store_place *to)
 void store_submit(struct store_io *io, enum block_op op, uint64_t sector, pa_t pa, uint32_t bytes,
                   void (*done)(struct store_io *io, enum err e));
 
-/* Whether a segment may be written anew; and how many may. */
+/* Whether a segment may be written anew, or cleaned; and how many may be written. */
 bool store_segment_is_free(uint32_t segment);
+bool store_segment_is_cleanable(uint32_t segment); /* it gains something to move what is live */
 void store_count_free(void);
 
 /* The log's share of the start, with two batches of memory, and of store_work. */
@@ -116,9 +117,6 @@ void store_append(uint32_t slot, enum store_kind kind, const struct store_place 
 
 /* Enters marks in the log, before any record that may be of the same slot. False: some are left. */
 bool store_drain_marks(void);
-
-/* Whether a batch that is not durable yet has a record of `slot`. */
-bool store_is_pending(uint32_t slot);
 
 /* The checkpoint's and the cleaner's share of store_work. */
 void index_init(pa_t buffer);

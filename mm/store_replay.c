@@ -4,9 +4,10 @@
  *
  *   scratch: | header | header held back | gap, piece by piece |  ...  | 1 MiB for a record |
  *
- * A batch was complete when the next one was begun, so only the last one may be torn: each is held
- * back until the next one is found, and of the last every record is looked at by itself. Where
- * the log seems to end, what follows is searched for younger batches: there are none unless a
+ * A batch was complete when the next one was begun, so behind a checkpoint only the last one may be
+ * torn: each is held back until the next one is found, and of the last every record is looked at by
+ * itself. So it is with all when all segments are read, where any may once have been the last.
+ * Where the log seems to end, what follows is searched for younger batches: there are none unless a
  * header in the middle is damaged. Should the last header be the damaged one, the records behind
  * it speak for themselves.
  */
@@ -39,6 +40,7 @@ static bool place_fits(const struct store_place *p)
     uint64_t in_segment = (p->sector - store.super.first_segment) % store.super.segment_sectors;
     return p->sector < STORE_MARKERS ||
            (p->sector >= store.super.first_segment && p->sector < end && p->sectors > 0 &&
+            p->sectors <= STORE_RECORD_SECTORS_MAX &&
             in_segment + p->sectors <= store.super.segment_sectors);
 }
 
@@ -115,30 +117,35 @@ static bool entry_is_whole(const struct store_entry *e)
 /* Sequence of the newest batch or record of each slot, while all segments are read. */
 static uint64_t *seen[SEEN_BLOCKS];
 
-static bool is_newest(uint32_t slot, uint64_t sequence)
+static uint64_t *newest_of(uint32_t slot)
 {
-    if (slot == 0 || slot > store.slots || !seen[0]) {
+    static uint64_t none;
+    none = 0;
+    bool counts = slot > 0 && slot <= store.slots && seen[0];
+    return counts ? &seen[slot / SEEN_IN_BLOCK][slot % SEEN_IN_BLOCK] : &none;
+}
+
+/* Applies an entry, unless something newer of its slot was seen. `look`: only if all of its record
+ * is there. False: it is not. */
+static bool apply_entry(const struct store_entry *e, uint64_t sequence, bool look)
+{
+    if (sequence < *newest_of(e->slot)) {
         return true;
     }
-    uint64_t *newest = &seen[slot / SEEN_IN_BLOCK][slot % SEEN_IN_BLOCK];
-    if (sequence < *newest) {
+    if (look && !entry_is_whole(e)) {
         return false;
     }
-    *newest = sequence;
+    *newest_of(e->slot) = sequence;
+    replay_found(e->slot, &e->place, e->deadline_ns);
     return true;
 }
 
-/* Applies a batch's entries. `last`: each is looked at first. Returns whether all were whole. */
-static bool apply(const struct store_batch *h, bool last)
+/* Applies a batch's entries. Returns whether all were whole. */
+static bool apply(const struct store_batch *h, bool look)
 {
     bool whole = true;
     for (uint32_t i = 0; i < h->count; i++) {
-        const struct store_entry *e = &h->entries[i];
-        if (last && !entry_is_whole(e)) {
-            whole = false;
-        } else if (is_newest(e->slot, h->sequence)) {
-            replay_found(e->slot, &e->place, e->deadline_ns);
-        }
+        whole &= apply_entry(&h->entries[i], h->sequence, look);
     }
     store.last_ticks_ns = MAX(store.last_ticks_ns, h->ticks_ns);
     store.checkpoint_sequence = MAX(store.checkpoint_sequence, h->checkpoint);
@@ -159,16 +166,17 @@ static struct lost {
 
 static void take_lost(const struct store_record *r, uint64_t sector)
 {
-    struct store_entry e = {.slot = r->slot, .kind = STORE_KIND_RECORD, .place = record_place(r)};
-    uint64_t sequence = r->sequence, deadline_ns = r->deadline_ns;
+    struct store_entry e = {.slot = r->slot,
+                            .kind = STORE_KIND_RECORD,
+                            .place = record_place(r),
+                            .deadline_ns = r->deadline_ns};
     e.place.sector = (uint32_t)sector;
-    if (sequence < lost.least || !entry_is_whole(&e)) {
-        return;
-    }
-    lost.after = MAX(lost.after, sequence + 1);
-    lost.any = true;
-    if (lost.applying && is_newest(e.slot, sequence)) {
-        replay_found(e.slot, &e.place, deadline_ns);
+    if (r->sequence >= lost.least) {
+        lost.after = MAX(lost.after, r->sequence + 1);
+        lost.any = true;
+        if (lost.applying) {
+            (void)apply_entry(&e, r->sequence, true);
+        }
     }
 }
 
@@ -272,12 +280,13 @@ static bool holds_younger(uint32_t segment, uint32_t at, uint32_t end, uint64_t 
 }
 
 /* Whether a batch that is as young as the expected one, or younger, lies behind it: a header in the
- * middle is damaged. Should only the last one be, the records behind it are taken. */
+ * middle is damaged. Should only the last one be, the records behind it are taken. The last batch
+ * may also be in the next segment again, because it could not be written where it was found. */
 static bool younger_follows(const struct position *p)
 {
     const uint32_t size = store.super.segment_sectors;
     lost = (struct lost){.least = p->sequence - 1, .applying = true};
-    if (read_header(p->next, 0) && header_at(0)->sequence >= p->sequence) {
+    if (read_header(p->next, 0) && header_at(0)->sequence + 1 >= p->sequence) {
         return true;
     }
     return (p->next < store.segments &&
@@ -322,17 +331,15 @@ bool replay_log(const struct store_checkpoint *c, pa_t memory)
 struct scan {
     struct position end; /* behind the youngest batch */
     bool applying;
-    bool whole;
 };
 
 static void scan_batch(struct scan *s, const struct store_batch *h, uint32_t segment,
                        uint32_t offset)
 {
-    bool last = h->sequence + 1 >= s->end.sequence;
     if (s->applying) {
         *header_at(HELD_AT) = *h;
-        s->whole &= apply(header_at(HELD_AT), last);
-    } else if (last) {
+        (void)apply(header_at(HELD_AT), true);
+    } else if (h->sequence + 1 >= s->end.sequence) {
         s->end = (struct position){segment, offset + h->sectors, h->next_segment, h->sequence + 1};
     }
 }
@@ -404,7 +411,7 @@ static void seen_free(void)
 
 enum err replay_all(pa_t memory)
 {
-    struct scan s = {.end = {.next = NO_SEGMENT, .sequence = 1}, .whole = true};
+    struct scan s = {.end = {.next = NO_SEGMENT, .sequence = 1}};
     scratch = memory;
     lost = (struct lost){0};
     enum err e = seen_allocate();
