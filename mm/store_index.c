@@ -138,6 +138,7 @@ static void begin(void)
         .ticks_ns = store.ops->ticks_ns(),
         .entries = store.slots,
         .clean = w.clean_wanted,
+        .boots = store.super.boots,
     };
     memcpy(h->uuid, store.super.uuid, sizeof(h->uuid));
     w.wanted = w.clean_wanted = false;

@@ -221,7 +221,8 @@ static enum err find_records(pa_t scratch)
         store.last_ticks_ns = h[newest].ticks_ns;
         (void)read_index(newest, &h[newest], scratch, true);
         if (replay_log(&h[newest], scratch)) {
-            store.was_clean = h[newest].clean && store.counters.replayed_batches == 0;
+            store.was_clean = h[newest].clean && h[newest].boots == store.super.boots &&
+                              store.counters.replayed_batches == 0;
             return OK;
         }
     }

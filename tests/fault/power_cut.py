@@ -99,11 +99,13 @@ class Acknowledged:
     def check(self, file, slots):
         """Raises Lost when `slots`, {slot: sector}, has an older record than it may."""
         for slot, order in self.newest.items():
-            start, owner, found = self._where.get(slots.get(slot), (0, 0, (0, 0)))
-            file.seek(start * store_image.SECTOR)
-            batch = store_image.batch_entries(file.read(store_image.PAGE))
-            if owner != slot or not batch or batch[0] != found[0]:
-                raise Lost(f"slot {slot}: no record that was written, but {slots.get(slot)}")
+            sector = slots.get(slot, 0)
+            start, owner, found = self._where.get(sector, (0, 0, (0, 0)))
+            # Its batch is still there, or was the last one and is torn in its header.
+            written = (store_image.sequence_of_batch(file, start),
+                       store_image.sequence_of_record(file, sector))
+            if owner != slot or found[0] not in written:
+                raise Lost(f"slot {slot}: no record that was written, but {sector}")
             if found < order:
                 raise Lost(f"slot {slot}: record {found}, {order} was acknowledged")
 

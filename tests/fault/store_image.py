@@ -56,6 +56,18 @@ def batch_entries(data):
     return head[4], [(entry[0], entry[2]) for entry in entries]
 
 
+def sequence_of_batch(file, sector):
+    file.seek(sector * SECTOR)
+    batch = batch_entries(file.read(PAGE))
+    return batch and batch[0]
+
+
+def sequence_of_record(file, sector):
+    file.seek(sector * SECTOR)
+    head = RECORD_HEAD.unpack(file.read(RECORD_HEAD.size))
+    return head[4] if head[0] == RECORD_MAGIC else None
+
+
 def unpack_lz4(block, enough):
     """The first bytes, at least `enough` if there are as many, of a block of LZ4."""
     out, at = bytearray(), 0

@@ -15,7 +15,7 @@ TOOL = pathlib.Path(__file__).resolve().parent.parent.parent / "build" / "toklat
 RECORD, TEMPLATE, MARK = 1, 2, 3
 RAW, DELTA, LZ4 = 0, 1, 2
 SUPER = "<QII16sQQQ2QIIIIQQ408s"
-CHECKPOINT = "<QII16sQQIIQQIII428s"
+CHECKPOINT = "<QII16sQQIIQQIIII424s"
 BATCH = "<QII16sQQIIIIQQQ8s"
 ENTRY = "<IB3sIHBBQ"
 RECORD_HEAD = "<QII16sQQQIIIIIHHQQQQQ"
@@ -243,6 +243,7 @@ class Store:
             self.slots,
             crc32c(entries),
             clean,
+            self.next_segment,
             b"",
         )
         self.write(area + 1, entries)

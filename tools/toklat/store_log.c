@@ -140,6 +140,7 @@ static enum place_holds look_on(struct store *s, struct store_batch *b, uint32_t
 
 struct ahead {
     struct walk walk;
+    struct store *store;
     uint64_t expected;
 };
 
@@ -150,15 +151,42 @@ static void see_ahead(struct walk *w, const struct store_batch *b, uint32_t offs
     w->stop = b->sequence > a->expected;
 }
 
+/* The last batch may be torn in its header: what is whole of it counts. */
+static void take_ahead(struct walk *w, const struct store_record *head, uint64_t sector)
+{
+    struct ahead *a = container_of(w, struct ahead, walk);
+    struct store *s = a->store;
+    uint64_t sequence = head->sequence;
+    uint32_t slot = head->slot;
+    if (sequence >= a->expected && store_take_orphan(s, head, sector, a->expected - 1)) {
+        s->next_batch = MAX(s->next_batch, sequence + 1);
+        finding(s->findings, FINDING_NOTE,
+                "slot %u: the header of its batch, %ju, the last one, is torn: sector %ju", slot,
+                (uintmax_t)sequence, (uintmax_t)sector);
+    }
+}
+
+static bool walk_ahead(struct store *s, struct ahead *a)
+{
+    store_walk(s, &a->walk, s->segment, s->offset);
+    if (!a->walk.stop && s->next_segment != s->segment) {
+        store_walk(s, &a->walk, s->next_segment, 0);
+    }
+    return a->walk.stop;
+}
+
 /* Whether a later batch is where the next ones would be: then one in between is damaged. */
 static bool later_ahead(struct store *s)
 {
-    struct ahead a = {.walk = {.batch = see_ahead}, .expected = s->next_batch};
-    store_walk(s, &a.walk, s->segment, s->offset);
-    if (!a.walk.stop && s->next_segment != s->segment) {
-        store_walk(s, &a.walk, s->next_segment, 0);
-    }
-    return a.walk.stop;
+    struct ahead a = {.walk = {.batch = see_ahead}, .store = s, .expected = s->next_batch};
+    return walk_ahead(s, &a);
+}
+
+static void take_torn(struct store *s)
+{
+    struct ahead a = {
+        .walk = {.batch = see_ahead, .orphan = take_ahead}, .store = s, .expected = s->next_batch};
+    (void)walk_ahead(s, &a);
 }
 
 /* Where the log goes on; in its own segment when nothing says so. */
@@ -200,7 +228,10 @@ void store_log_read(struct store *s)
                 "all segments are read",
                 (uintmax_t)s->next_batch, s->segment, s->offset);
         store_full_read(s);
-    } else if (s->batches > 0) {
+        return;
+    }
+    if (s->batches > 0) {
         apply_batch(s, &s->last, last_offset, true);
     }
+    take_torn(s);
 }
