@@ -20,11 +20,14 @@ SMP := 1
 DEPLOY := dts/web.dts
 IMAGES :=
 VMS := 1000
-STORE :=
+STORE = build/store/$(basename $(notdir $(DEPLOY))).img
 PORT := 8080
 APPEND :=
 # Options of tools/bench-scale.
 SCALE :=
+# For make power-cut; and options of tests/fault/power_cut.py.
+CUTS := 200
+POWER_CUT :=
 CROSS := aarch64-linux-gnu-
 V := 0
 
@@ -59,7 +62,8 @@ endef
 # Debian packages that the goals need are installed before anything else happens.
 GOALS := $(or $(MAKECMDGOALS),all)
 PACKAGE_GROUPS := build
-PACKAGE_GROUPS += $(if $(filter run debug footprint bench bench-scale bench-codec test,$(GOALS)),run)
+RUN_GOALS := run debug footprint bench bench-scale bench-codec power-cut test
+PACKAGE_GROUPS += $(if $(filter $(RUN_GOALS),$(GOALS)),run)
 PACKAGE_GROUPS += $(if $(filter test unit fuzz check bench-scale,$(GOALS)),test)
 PACKAGE_GROUPS += $(if $(filter bench-scale,$(GOALS)),scale)
 PACKAGE_GROUPS += $(if $(filter check,$(GOALS)),check)
@@ -70,7 +74,7 @@ $(error the packages above are needed)
 endif
 endif
 
-.PHONY: all run test check footprint bench debug clean help FORCE
+.PHONY: all run test check footprint bench power-cut debug clean help FORCE
 
 include el2.mk
 -include guests/guests.mk
@@ -83,10 +87,10 @@ include check.mk
 
 all: $(EL2_BIN) guests $(INITRD) $(TOOL)
 
-run: $(EL2_BIN) $(INITRD)
+run: $(EL2_BIN) $(INITRD) $(TOOL)
 	@exec tools/run $(INITRD)
 
-debug: $(EL2_BIN) $(INITRD)
+debug: $(EL2_BIN) $(INITRD) $(TOOL)
 	@exec tools/debug $(INITRD)
 
 footprint: all
@@ -95,11 +99,14 @@ footprint: all
 bench: all
 	@tools/bench
 
+power-cut: all
+	@tests/fault/power_cut.py --cuts $(CUTS) $(POWER_CUT)
+
 test: all $(LOAD) $(UNIT_TESTS) $(FUZZ_TESTS)
 	@tools/test-all --system $(UNIT_TESTS) $(FUZZ_TESTS)
 
 clean:
-	$(Q)[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name sources -exec rm -rf {} +
+	$(Q)[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name sources ! -name store -exec rm -rf {} +
 
 help:
 	@tools/help

@@ -23,7 +23,8 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wundef -Wvla -Wmissing-prototypes -W
 EL2_MACHINE := -march=armv8-a -mgeneral-regs-only -mstrict-align -mno-outline-atomics
 EL2_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fpie -fvisibility=hidden $(EL2_MACHINE) \
 	-fno-stack-protector -fno-common -fno-asynchronous-unwind-tables -fno-strict-aliasing \
-	-ffixed-x18 -ffunction-sections -fdata-sections -flto=auto
+	-ffixed-x18 -ffunction-sections -fdata-sections -flto=auto \
+	-falign-functions=4 -falign-jumps=4 -falign-loops=4
 EL2_INCLUDE := -I. -isystem core/base/libc -isystem build/libfdt/include \
 	-isystem build/lz4/include
 LIBRARY_HEADERS := build/libfdt/.headers build/lz4/.headers
@@ -48,8 +49,21 @@ build/el2/%.o: %.S build/el2/flags
 # gcc would turn the loop of memcpy() into a call of memcpy(), and calls it where none is written.
 build/el2/core/base/string.o: EL2_CFLAGS += -fno-tree-loop-distribute-patterns -fno-lto
 
+# What runs at boot, at shutdown, for somebody at the console, or once while a record is read or
+# written, is made small, not fast.
+EL2_COLD := \
+	$(addprefix core/,archive arrival bringback deployment deployment_group deployment_node) \
+	$(addprefix core/,devices fetch footprint group keys keys_store main options residence) \
+	$(addprefix core/,shutdown snapshot transit base/fmt base/log) \
+	$(addprefix mm/,frame_init image store store_clean store_index store_log store_mount) \
+	$(addprefix mm/,store_replay record record_read buddy space) core/ending dev/virtual/console \
+	$(addprefix arch/arm64/,boot mmu firmware irq gicv2 gicv3) \
+	$(addprefix dev/drivers/,virtio_blk virtio_mmio uart pl011)
+$(EL2_COLD:%=build/el2/%.o): EL2_CFLAGS += -Os
+
 build/el2/flags: FORCE
-	$(call remember,$(CC) $(EL2_CFLAGS) $(WARNINGS) $(EL2_INCLUDE) $(EL2_LDFLAGS) $(EL2_OBJ))
+	$(call remember,$(CC) $(EL2_CFLAGS) $(EL2_COLD) $(WARNINGS) \
+	 $(EL2_INCLUDE) $(EL2_LDFLAGS) $(EL2_OBJ))
 
 # libfdt, from the source of u-boot that Debian has, which carries it unchanged.
 LIBFDT_SOURCE := u-boot=2023.01*
@@ -73,10 +87,10 @@ build/el2/libfdt.a: $(LIBFDT_C:%=build/el2/libfdt/%.o)
 
 build/el2/libfdt/%.o: build/libfdt/.headers build/el2/flags
 	@mkdir -p $(@D)
-	$(call say,CC,libfdt/$*.c) $(CC) $(EL2_CFLAGS) -w $(EL2_INCLUDE) -c -o $@ $(LIBFDT_DIR)/$*.c
+	$(call say,CC,libfdt/$*.c) $(CC) $(EL2_CFLAGS) -Os -w $(EL2_INCLUDE) -c -o $@ $(LIBFDT_DIR)/$*.c
 
 # LZ4, as mm/lz4.h has it. EL2 calls it with the MMU on, so it may load words where they lie; joined
-# with its callers by -flto it would not.
+# with its callers by -flto it would not. Its body once, not for each way of calling it.
 LZ4_SOURCE := lz4=1.9.4*
 LZ4_DIR := build/src/lz4/lib
 
@@ -91,7 +105,8 @@ build/lz4/.headers: tools/fetch-source build/lz4/source
 
 build/el2/lz4.o: build/lz4/.headers mm/lz4.h build/el2/flags
 	@mkdir -p $(@D)
-	$(call say,CC,lz4.c) $(CC) $(EL2_CFLAGS) -mno-strict-align -fno-lto -w $(EL2_INCLUDE) \
+	$(call say,CC,lz4.c) $(CC) $(EL2_CFLAGS) -mno-strict-align -fno-lto -Os \
+		-DLZ4_FORCE_INLINE=static -w $(EL2_INCLUDE) \
 		-include mm/lz4.h -c -o $@ $(LZ4_DIR)/lz4.c
 
 -include $(EL2_OBJ:.o=.d)

@@ -95,7 +95,8 @@ struct store_checkpoint {
     uint32_t entries_crc;
     uint32_t clean;        /* 1: nothing was resident: written at shutdown */
     uint32_t next_segment; /* where the log goes on when there is no room behind `offset` */
-    uint8_t reserved[424];
+    uint64_t boots;        /* of the machine that wrote it: `clean` is over when another boots */
+    uint8_t reserved[416];
 };
 
 enum store_kind {

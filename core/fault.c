@@ -58,7 +58,7 @@ static struct context *on_abort(struct vm *vm, const struct trap *t)
     if (likely(e == OK)) {
         vm_show_account(vm);
         if (unlikely(run_this()->faults % FRAMES_LOOKED_AT == 0)) {
-            gate_poke(&gatekeeper);
+            residence_look();
         }
         return &vm->context;
     }

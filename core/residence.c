@@ -3,20 +3,18 @@
  * VMs between memory and the store.
  *
  * Invariants: a VM is COMING exactly while it has a transit; the timeout of a STORED VM passes
- * AHEAD_NS before its deadline, that of any other at it; the place of a DEFINED VM points to no
- * record.
+ * ARRIVAL_AHEAD_NS before its deadline, that of any other at it; the place of a DEFINED VM points
+ * to no record.
  */
 #include "core/residence.h"
-#include "arch/memory.h"
 #include "arch/time.h"
+#include "core/arrival.h"
 #include "core/base/log.h"
 #include "core/group.h"
 #include "core/identity.h"
-#include "core/network.h"
 #include "core/run.h"
 #include "core/snapshot.h"
 #include "core/transit.h"
-#include "mm/record.h"
 
 /* Of all frames: what admission leaves to those that live, where eviction begins and ends, and what
  * may be on the way in, and out. */
@@ -27,11 +25,7 @@
 
 #define ARRIVING_MAX 128
 #define PATIENCE_NS NS_PER_S
-#define AHEAD_NS (20 * NS_PER_MS)
 #define RETRY_NS (10 * NS_PER_MS)
-
-#define NEW_FRAMES 8u /* that a VM is thought to need which never ran */
-#define ONE_PAGE_SECTORS 8u
 
 struct gate gatekeeper;
 struct residence_counters residence_counters;
@@ -66,11 +60,11 @@ enum err residence_write_out(struct vm *vm)
     return e;
 }
 
-static enum gate_answer evict(struct gate_resident *resident)
+static enum gate_answer leave(struct gate_resident *resident)
 {
     struct vm *vm = container_of(resident, struct vm, gate);
     const struct timeout *t = &vm->stub->timeout;
-    bool soon = timeout_waiting(t) && t->deadline <= counter_now() + ticks_from_ns(AHEAD_NS);
+    bool soon = timeout_waiting(t) && t->deadline <= counter_now() + ticks_from_ns(ARRIVAL_AHEAD_NS);
     if (vm->ended || vm->fetch || soon) { /* it would be read again at once */
         return GATE_NEVER;
     }
@@ -85,24 +79,21 @@ static enum gate_answer evict(struct gate_resident *resident)
     return e == OK ? GATE_STARTED : e == ERR_RANGE ? GATE_NEVER : GATE_LATER;
 }
 
+static enum gate_answer evict(struct gate_resident *resident)
+{
+    uint64_t begun = counter_now();
+    enum gate_answer answer = leave(resident);
+    residence_counters.evict_ticks += counter_now() - begun;
+    return answer;
+}
+
 void residence_stored(struct stub *s, uint64_t deadline)
 {
     groups[s->group].stored++;
     s->state = VM_STORED;
     if (deadline != TICKS_NEVER) {
-        uint64_t ahead = ticks_from_ns(AHEAD_NS);
+        uint64_t ahead = ticks_from_ns(ARRIVAL_AHEAD_NS);
         wheel_add(&run_this()->wheel, &s->timeout, deadline - MIN(deadline, ahead));
-    }
-}
-
-/* The opposite, when it is COMING. */
-static void time_coming(struct stub *s)
-{
-    struct wheel *w = &run_this()->wheel;
-    if (timeout_waiting(&s->timeout)) {
-        uint64_t deadline = s->timeout.deadline;
-        wheel_cancel(w, &s->timeout);
-        wheel_add(w, &s->timeout, deadline + ticks_from_ns(AHEAD_NS));
     }
 }
 
@@ -142,7 +133,9 @@ void residence_written(uint32_t slot, enum err e)
     }
     struct vm *vm = s->vm;
     if (e == OK && !(s->events && residence_stopping)) { /* which the record does not have */
+        uint64_t begun = counter_now();
         go_out(vm);
+        residence_counters.evict_ticks += counter_now() - begun;
         return;
     }
     residence_keep(vm);
@@ -156,44 +149,10 @@ void residence_changed(void)
     gate_poke(&gatekeeper);
 }
 
-/* --- coming ------------------------------------------------------------------------------- */
-
-static uint32_t frames_needed(const struct stub *s)
-{
-    return s->place.sector < STORE_MARKERS ? NEW_FRAMES : store_size(s->place.frames);
-}
-
-/* Gives a VM that is out a transit. NULL: its template is not there, or no memory for one; nothing
- * has changed. */
-static struct transit *come(struct stub *s)
-{
-    if (s->state == VM_COMING) {
-        return s->transit;
-    }
-    struct transit *t = groups[s->group].state == GROUP_READY ? transit_new(s) : NULL;
-    if (t) {
-        if (s->state == VM_STORED) {
-            time_coming(s);
-        }
-        s->state = VM_COMING;
-        s->transit = t;
-    }
-    return t;
-}
-
-static bool want(struct stub *s)
-{
-    struct transit *t = come(s);
-    if (t) {
-        gate_want(&gatekeeper, &t->waiter, frames_needed(s), counter_now());
-    }
-    return t;
-}
-
 void residence_want(struct stub *s)
 {
     if (s->state == VM_STORED || s->state == VM_COMING) {
-        (void)want(s);
+        (void)arrival_want(s);
     }
 }
 
@@ -201,157 +160,16 @@ void residence_timeout(struct stub *s, uint64_t now)
 {
     if (s->state == VM_COMING) {
         s->events |= TOKLAT_EVENT_TIMER;
-        (void)want(s);
+        (void)arrival_want(s);
         return;
     }
-    uint64_t deadline = s->timeout.deadline + ticks_from_ns(AHEAD_NS);
-    struct transit *t = s->state == VM_STORED ? come(s) : NULL;
+    uint64_t deadline = s->timeout.deadline + ticks_from_ns(ARRIVAL_AHEAD_NS);
+    struct transit *t = s->state == VM_STORED ? arrival_come(s) : NULL;
     if (t) {
         wheel_add(&run_this()->wheel, &s->timeout, deadline);
-        gate_want_ahead(&gatekeeper, &t->waiter, frames_needed(s), now);
+        gate_want_ahead(&gatekeeper, &t->waiter, arrival_frames(s), now);
     } else if (s->state == VM_STORED && groups[s->group].state != GROUP_FAILED) {
         wheel_add(&run_this()->wheel, &s->timeout, now + ticks_from_ns(RETRY_NS));
-    }
-}
-
-/* Its frames are handed over as far as they can be; what is left waits for a page. */
-static void hand_over(struct transit *t, struct vm *vm)
-{
-    transit_unpark(t, network_hand_over, vm);
-    if (t->first && !vm->ended) {
-        vm->fetch = t;
-        (void)fetch_begin(vm, false);
-    } else {
-        transit_free(t);
-    }
-}
-
-static void arrive(struct transit *t, struct vm *vm)
-{
-    struct stub *s = vm->stub;
-    gate_arrived(&gatekeeper, &t->waiter, &vm->gate, residence_frames(vm));
-    if (vm_group(vm)->config->supervisor) {
-        gate_remove(&gatekeeper, &vm->gate);
-    }
-    if (vm->wait == WAIT_NONE) { /* its timeout was to bring it here */
-        wheel_cancel(&run_this()->wheel, &s->timeout);
-        s->events &= ~TOKLAT_EVENT_TIMER;
-    }
-    hand_over(t, vm);
-    run_arrived(vm, timeout_waiting(&s->timeout) ? s->timeout.deadline : TICKS_NEVER);
-}
-
-static enum gate_answer admit_new(struct transit *t, struct stub *s)
-{
-    s->state = VM_DEFINED;
-    s->vm = NULL;
-    enum err e = vm_start(s);
-    if (e == OK) {
-        arrive(t, s->vm);
-        return GATE_STARTED;
-    }
-    if (e == ERR_NO_MEMORY) {
-        s->state = VM_COMING;
-        s->transit = t;
-        return GATE_LATER;
-    }
-    gate_arrived(&gatekeeper, &t->waiter, NULL, 0);
-    transit_free(t);
-    return GATE_STARTED;
-}
-
-static void came(struct store_io *io, enum err e);
-
-static enum err read_record(struct transit *t, const struct stub *s)
-{
-    uint32_t hot = MIN(store_size(s->place.hot), s->place.sectors);
-    uint32_t sectors = one_page && t->retries == 0 ? MIN(ONE_PAGE_SECTORS, s->place.sectors) : hot;
-    enum err e = transit_read(t, s->place.sector, sectors * STORE_SECTOR_BYTES, came);
-    residence_counters.wake_reads += e == OK;
-    return e;
-}
-
-static enum gate_answer admit(struct gate_waiter *w)
-{
-    struct transit *t = container_of(w, struct transit, waiter);
-    if (t->stub->place.sector < STORE_MARKERS) {
-        return admit_new(t, t->stub);
-    }
-    return read_record(t, t->stub) == OK ? GATE_STARTED : GATE_LATER;
-}
-
-/* What was read becomes the VM. */
-static enum err take(struct transit *t, struct stub *s)
-{
-    const struct store_record *r = arch_ptr(t->buffer);
-    if (!record_head_is_sound(r, t->bytes, store_uuid()) || r->slot != s->number) {
-        return ERR_INVALID;
-    }
-    enum err e = snapshot_read(s, r, t->bytes, one_page);
-    if (e != OK) { /* the stub waits again */
-        s->transit = t;
-        return e;
-    }
-    struct group *g = &groups[s->group];
-    g->stored--;
-    g->live++;
-    s->state = VM_LIVE;
-    return OK;
-}
-
-/* The record is of no use: the VM begins anew. */
-static void begin_anew(struct transit *t, struct stub *s, enum err e)
-{
-    struct group *g = &groups[s->group];
-    if (e != ERR_NOT_FOUND) {
-        residence_counters.wakes_damaged++;
-        log_warn("[%s/%u] its record at sector %u cannot be used (%s): it begins anew",
-                 g->config->name, vm_instance(s), s->place.sector, err_name(e));
-    } else if (g->foreign++ == 0) {
-        log_warn("group %s: its template is another one than when its VMs were stored: they begin "
-                 "anew",
-                 g->config->name);
-    }
-    residence_counters.wakes_foreign += e == ERR_NOT_FOUND;
-    store_mark(s->number, residence_nothing(s));
-    g->stored--;
-    g->defined++;
-    wheel_cancel(&run_this()->wheel, &s->timeout);
-    s->events = 0;
-    t->retries = 0;
-    gate_arrived(&gatekeeper, &t->waiter, NULL, 0);
-    gate_want(&gatekeeper, &t->waiter, NEW_FRAMES, counter_now());
-}
-
-/* A read of a record has ended. It may have been moved meanwhile, or be longer than was read. */
-static void came(struct store_io *io, enum err e)
-{
-    struct transit *t = container_of(io, struct transit, io);
-    struct stub *s = t->stub;
-    if (s && e == OK) {
-        e = take(t, s);
-    }
-    bool moved = s && t->sector != s->place.sector;
-    transit_read_done(t);
-    if (!s) {
-        gate_arrived(&gatekeeper, &t->waiter, NULL, 0);
-        transit_free(t);
-    } else if (e == OK) {
-        residence_counters.wakes++;
-        residence_counters.one_read_wakes += t->retries == 0;
-        arrive(t, s->vm);
-    } else if (e != ERR_NO_MEMORY && e != ERR_NOT_FOUND && (moved || t->retries == 0)) {
-        t->retries++;
-        if (read_record(t, s) != OK) {
-            gate_arrived(&gatekeeper, &t->waiter, NULL, 0);
-            (void)want(s);
-        }
-    } else if (e == ERR_NO_MEMORY) {
-        gate_arrived(&gatekeeper, &t->waiter, NULL, 0);
-        (void)want(s);
-        gatekeeper.admit_later = true; /* not before frames have become free */
-    } else {
-        begin_anew(t, s, e);
     }
 }
 
@@ -362,10 +180,12 @@ enum err residence_start(struct stub *s)
     bool waits = is_open && s->state == VM_DEFINED && gatekeeper.waiting_count;
     enum err e = waits ? ERR_NO_MEMORY : vm_start(s);
     if (e == OK && is_open && !groups[s->group].config->supervisor) {
-        gate_enter(&gatekeeper, &s->vm->gate, NEW_FRAMES);
+        gate_enter(&gatekeeper, &s->vm->gate, ARRIVAL_NEW_FRAMES);
     }
     if (e == ERR_NO_MEMORY && is_open) {
-        return want(s) ? OK : groups[s->group].state == GROUP_READY ? ERR_NO_MEMORY : ERR_BUSY;
+        return arrival_want(s)                         ? OK
+               : groups[s->group].state == GROUP_READY ? ERR_NO_MEMORY
+                                                       : ERR_BUSY;
     }
     return e;
 }
@@ -377,10 +197,10 @@ bool residence_receive(struct stub *s, const uint8_t *frame, size_t bytes)
             return true;
         }
     } else if (s->state == VM_STORED) {
-        (void)want(s);
+        (void)arrival_want(s);
     }
     if (s->state == VM_COMING) {
-        (void)want(s); /* should it only be read ahead */
+        (void)arrival_want(s); /* should it only be read ahead */
         transit_park(s->transit, frame, bytes);
         return false;
     }
@@ -432,7 +252,7 @@ static uint64_t free_frames(void)
     return frame_count(FRAME_FREE);
 }
 
-static const struct gate_ops gate_ops = {free_frames, admit, evict};
+static const struct gate_ops gate_ops = {free_frames, arrival_admit, evict};
 
 void residence_init(void)
 {
@@ -472,27 +292,48 @@ bool residence_one_page(void)
     return one_page;
 }
 
+void residence_look(void)
+{
+    if (is_open) {
+        gate_poke(&gatekeeper);
+    }
+}
+
+void residence_look_at_time(void)
+{
+    residence_work_due |= gate_deadline(&gatekeeper) != TICKS_NEVER;
+}
+
 void residence_interrupt(void)
 {
     residence_work_due = true;
 }
 
-bool residence_work(uint64_t now)
+static bool work(uint64_t now)
 {
+    residence_work_due = group_starts_due > 0;
     if (!is_open) {
+        gatekeeper.due = false;
         return false;
     }
-    residence_work_due = false;
     bool more = group_save_templates();
     if (residence_stopping) {
         more |= shutdown_work();
     } else {
         if (gatekeeper.due || now >= gate_deadline(&gatekeeper)) {
-            gate_run(&gatekeeper, now);
+            gate_run(&gatekeeper, counter_now());
         }
+        run_arm(gate_deadline(&gatekeeper));
         fetch_work();
     }
     more |= store_work();
     residence_work_due |= more || residence_stopping;
     return more || (gatekeeper.due && !residence_stopping);
+}
+
+bool residence_work(uint64_t now)
+{
+    bool more = work(now);
+    residence_counters.work_ticks += is_open ? counter_now() - now : 0;
+    return more;
 }

@@ -82,6 +82,10 @@ static inline bool residence_due(void)
     return gatekeeper.due || residence_work_due;
 }
 
+/* Frames were taken: are there enough? The timer fired: is somebody's patience at its end? */
+void residence_look(void);
+void residence_look_at_time(void);
+
 /* The store's device interrupts. */
 void residence_interrupt(void);
 
@@ -92,7 +96,9 @@ void residence_changed(void);
 struct residence_counters {
     uint64_t wakes, wake_reads, one_read_wakes, wakes_damaged, wakes_foreign;
     uint64_t fetches, fetched_pages, evictions, too_large, out_of_room;
-    uint64_t dropped; /* frames for VMs that cannot come */
+    uint64_t dropped;                 /* frames for VMs that cannot come */
+    uint64_t evict_ticks, wake_ticks; /* that this CPU spent on them */
+    uint64_t work_ticks;              /* in residence_work, most of the two included */
 };
 extern struct residence_counters residence_counters;
 

@@ -182,20 +182,29 @@ static inline void expire(struct run *r, uint64_t now)
 }
 
 /* An earlier deadline stays armed: one interrupt too many costs less than arming at each switch. */
-static inline void arm(struct run *r)
+static inline void arm_by(struct run *r, uint64_t deadline)
 {
-    uint64_t deadline = MIN(mux_deadline(&r->mux), wheel_next(&r->wheel));
-    deadline = MIN(deadline, gate_deadline(&gatekeeper));
     if (unlikely(deadline < r->armed)) {
         r->armed = deadline;
         timer_arm(deadline);
     }
 }
 
+static inline void arm(struct run *r)
+{
+    arm_by(r, MIN(mux_deadline(&r->mux), wheel_next(&r->wheel)));
+}
+
+void run_arm(uint64_t deadline)
+{
+    arm_by(run_this(), deadline);
+}
+
 void run_timer_fired(void)
 {
     run_this()->armed = TICKS_NEVER;
     timer_arm(TICKS_NEVER);
+    residence_look_at_time();
 }
 
 /* Nobody is runnable: sleeps until an interrupt, and handles it. */
@@ -224,7 +233,7 @@ static __attribute__((noinline)) struct context *next_slow(struct run *r)
     for (;;) {
         uint64_t now = counter_now();
         expire(r, now);
-        bool starting = group_start_some();
+        bool starting = group_start_some(); /* before residence_work, which then stays due */
         bool more = residence_work(now);
         more |= vm_reap();
         struct sched_entry *e = residence_stopping ? NULL : mux_start(&r->mux, now);
@@ -241,7 +250,7 @@ static __attribute__((noinline)) struct context *next_slow(struct run *r)
 /* Another VM is ready, and nothing else is due: the common case. */
 static __attribute__((noinline, flatten)) struct context *next(struct run *r, uint64_t now)
 {
-    if (likely(now < wheel_next(&r->wheel) && group_starts_due == 0 && !residence_due())) {
+    if (likely(now < wheel_next(&r->wheel) && !residence_due())) {
         struct sched_entry *e = mux_start(&r->mux, now);
         if (likely(e)) {
             return enter(r, container_of(e, struct vm, sched));

@@ -40,6 +40,9 @@ struct context *run_resume(void);
 struct context *run_block(struct vm *vm, enum vm_wait wait, uint64_t timeout);
 struct context *run_yield(struct vm *vm, enum vm_wait wait);
 
+/* The timer interrupts at `deadline` at the latest. */
+void run_arm(uint64_t deadline);
+
 /* This CPU's timer interrupt. What is due is found when the trap ends. */
 void run_timer_fired(void);
 

@@ -36,6 +36,11 @@ static enum err allocate_chunk(struct stub **out, uint32_t count)
     if (e == OK) {
         *out = arch_ptr(pa);
         memset(*out, 0, PAGE_SIZE << order);
+        uint64_t end = pa.v + (PAGE_SIZE << order);
+        for (pa.v += ALIGN_UP(count * sizeof(struct stub), PAGE_SIZE); pa.v < end;
+             pa.v += PAGE_SIZE) {
+            (void)frame_unref(pa); /* a page more than it takes is given back */
+        }
     }
     return e;
 }

@@ -78,12 +78,18 @@ bool record_is_whole(const struct store_record *r, size_t bytes, uint32_t slot,
     return true;
 }
 
+bool record_is_small(const struct store_record *r)
+{
+    return r->sectors * STORE_SECTOR_BYTES <= RECORD_SMALL_BYTES;
+}
+
 struct store_place record_place(const struct store_record *r)
 {
+    bool small = record_is_small(r);
     uint32_t hot = ALIGN_UP(r->hot_bytes, STORE_SECTOR_BYTES) / STORE_SECTOR_BYTES;
     return (struct store_place){.sectors = (uint16_t)r->sectors,
-                                .hot = store_size_code(hot),
-                                .frames = store_size_code(r->hot_pages + 2u)};
+                                .hot = store_size_code(small ? r->sectors : hot),
+                                .frames = store_size_code((small ? r->pages : r->hot_pages) + 2u)};
 }
 
 /* Own pages, and those that its template has and it gave back. */
@@ -96,8 +102,9 @@ static uint32_t entries_max(const struct space *s, const struct space *template)
 uint64_t record_bytes_max(const struct space *s, const struct space *template, bool extra)
 {
     uint64_t pages = entries_max(s, template);
-    return fixed_bytes(extra ? STORE_RECORD_EXTRA : 0) +
-           pages * (PAGE_SIZE + sizeof(struct store_page));
+    uint64_t bytes = fixed_bytes(extra ? STORE_RECORD_EXTRA : 0) +
+                     pages * (PAGE_SIZE + sizeof(struct store_page));
+    return ALIGN_UP(bytes, (uint64_t)STORE_SECTOR_BYTES);
 }
 
 /* --- writing ------------------------------------------------------------------------------ */
@@ -110,10 +117,15 @@ struct writer {
     uint32_t first_page;
 };
 
-static const uint8_t *page_at(const struct space *s, uint32_t page)
+static pte_t entry_at(const struct space *s, uint32_t page)
 {
     pte_t root = s ? s->root[ROOT_INDEX(page)] : 0;
-    pte_t pte = root_is_table(root) ? root_table(root)[TABLE_INDEX(page)] : 0;
+    return root_is_table(root) ? root_table(root)[TABLE_INDEX(page)] : 0;
+}
+
+static const uint8_t *page_at(const struct space *s, uint32_t page)
+{
+    pte_t pte = entry_at(s, page);
     return pte_is_valid(pte) ? arch_ptr(pte_pa(pte)) : NULL;
 }
 
@@ -133,6 +145,9 @@ static enum err enter(struct writer *w, uint32_t page, enum store_coding coding,
 static enum err write_page(struct writer *w, uint32_t page, pte_t pte)
 {
     const uint8_t *base = page_at(w->template, page);
+    if (pte_is_stored(pte)) {
+        return ERR_AWAY;
+    }
     if (pte == 0) {
         return base ? enter(w, page, STORE_HOLE, 0) : OK;
     }
@@ -159,6 +174,10 @@ static enum err write_table(struct writer *w, unsigned index, bool hot)
     const pte_t *others = root_is_table(other) ? root_table(other) : table;
     enum err e = OK;
     for (unsigned i = 0; e == OK && i < PAGES_PER_BLOCK; i++) {
+        if (IS_ALIGNED(i, EIGHTH_ENTRIES) && !((root | other) & used_bit(i))) {
+            i += EIGHTH_ENTRIES - 1;
+            continue;
+        }
         if (IS_ALIGNED(i, GROUP_ENTRIES) && group_is_empty(table + i) &&
             group_is_empty(others + i)) {
             i += GROUP_ENTRIES - 1;
@@ -166,11 +185,8 @@ static enum err write_table(struct writer *w, unsigned index, bool hot)
         }
         uint32_t page = index * (uint32_t)PAGES_PER_BLOCK + i;
         pte_t pte = table[i];
-        if (pte_is_stored(pte)) {
-            return ERR_AWAY;
-        }
-        bool touched = pte & PTE_AF;
-        if (page != w->first_page && touched == hot && (pte == 0 || is_own(w, pte))) {
+        bool away = pte_is_stored(pte), touched = !away && pte & PTE_AF;
+        if (page != w->first_page && touched == hot && (pte == 0 || away || is_own(w, pte))) {
             e = write_page(w, page, pte);
         }
     }
@@ -213,6 +229,7 @@ enum err record_write(const struct space *s, const struct space *template, uint3
     struct writer w = {.space = s, .template = template, .record = r, .first_page = first_page};
     uint32_t entries = entries_max(s, template);
     size_t head = fixed_bytes(r->flags) + entries * sizeof(struct store_page);
+    room = ALIGN_DOWN(room, (size_t)STORE_SECTOR_BYTES);
     if (head > room) {
         return ERR_RANGE;
     }
@@ -221,8 +238,7 @@ enum err record_write(const struct space *s, const struct space *template, uint3
     w.end = w.table + entries;
     w.to = (uint8_t *)r + head;
     w.room_end = (uint8_t *)r + room;
-    pte_t first = root_table(s->root[ROOT_INDEX(first_page)])[TABLE_INDEX(first_page)];
-    enum err e = write_page(&w, first_page, first);
+    enum err e = write_page(&w, first_page, entry_at(s, first_page));
     if (e == OK) {
         e = write_pages(&w, true);
     }

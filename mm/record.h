@@ -19,6 +19,11 @@ bool record_is_whole(const struct store_record *r, size_t bytes, uint32_t slot,
 /* The table of its pages. */
 const struct store_page *record_table(const struct store_record *r);
 
+/* A record of at most this many bytes comes back whole: one read brings it, and a second one for a
+ * page that was not touched of late would cost more than its frame. */
+#define RECORD_SMALL_BYTES KIB(16)
+bool record_is_small(const struct store_record *r);
+
 /* What an index keeps of it; without the sector. */
 struct store_place record_place(const struct store_record *r);
 
@@ -40,7 +45,8 @@ enum err record_write(const struct space *s, const struct space *template, uint3
 void record_seal(struct store_record *r);
 
 /* Makes `s`, a clone of `template`, what the record says, of which `bytes` bytes are at hand: hot
- * pages are there afterwards, not yet touched; the others are in the store (PTE_SW_STORED).
+ * pages are there afterwards, not yet touched, and all of a small record's; the others are in the
+ * store.
  * `only_first`: only the first page is there. The head is sound. ERR_INVALID: the record makes no
  * sense, or a page is damaged; ERR_NO_MEMORY; `s` is to be destroyed then. */
 enum err record_read(struct space *s, const struct space *template, const struct store_record *r,

@@ -106,14 +106,14 @@ enum err record_read(struct space *s, const struct space *template, const struct
     struct reader reader = {s, template, r, bytes};
     const struct store_page *table = record_table(r);
     uint64_t at = r->head_bytes;
+    uint32_t wanted = only_first ? 1 : record_is_small(r) ? r->pages : r->hot_pages;
     enum err e = OK;
     for (uint32_t i = 0; e == OK && i < r->pages; i++) {
         uint64_t end = at + STORE_PAGE_BYTES(table[i].code);
         if (end > r->sectors * STORE_SECTOR_BYTES) {
             return ERR_INVALID;
         }
-        bool bring = end <= bytes && (only_first ? i == 0 : i < r->hot_pages);
-        e = read_page(&reader, &table[i], (uint32_t)at, bring);
+        e = read_page(&reader, &table[i], (uint32_t)at, i < wanted && end <= bytes);
         at = end;
     }
     return e;

@@ -74,9 +74,20 @@ static struct store_io *io_of(struct block_request *r)
     return container_of(r, struct store_io, request);
 }
 
+/* A segment is not written anew while it is read. */
+static void hold(const struct block_request *r, uint32_t by)
+{
+    bool reads = r->op == BLOCK_READ && store.segment_table;
+    uint32_t segment = reads ? store_segment_of(r->sector) : NO_SEGMENT;
+    if (segment != NO_SEGMENT) {
+        store.segment_table[segment].live += by;
+    }
+}
+
 static void io_done(struct block_request *r, enum err e)
 {
     struct store_io *io = io_of(r);
+    hold(r, -1u);
     if (e != OK && r->op == BLOCK_READ) {
         store.counters.read_errors++;
     }
@@ -113,6 +124,7 @@ void store_submit(struct store_io *io, enum block_op op, uint64_t sector, pa_t p
                                          .piece_count = bytes ? 1 : 0,
                                          .done = io_done};
     io->done = done;
+    hold(&io->request, 1);
     list_push_back(&store.waiting, &io->link);
 }
 
@@ -239,6 +251,10 @@ void store_mark(uint32_t slot, uint32_t marker)
 {
     struct store_place *p = store.ops->place(slot), to = {.sector = marker};
     void_pending(slot);
+    uint32_t segment = store_segment_of(p->sector);
+    if (segment != NO_SEGMENT) { /* the record stays until the mark is durable */
+        store.segment_table[segment].era = MAX(store.segment_table[segment].era, store.era);
+    }
     store_account(p, &to);
     *p = to;
     if (!store_takes_records()) {

@@ -4,8 +4,11 @@
  * all places for records that lie in them, and appends these to the log again, byte for byte. A
  * segment that nothing points to any more is free.
  *
- * Invariant: a record is moved only while its place still says what was read, and no newer one of
- * its slot is on the way; so the newest record of a slot stays the last one in the log.
+ * A record is read to where it is written from, in the open batch, which waits for it: cleaning
+ * needs no memory, or it could not make the room that eviction waits for.
+ *
+ * Invariant: a record is moved only when no newer one of its slot is on the way, and what is
+ * appended later comes later; so the newest record of a slot stays the last one in the log.
  */
 #include "arch/memory.h"
 #include "core/base/string.h"
@@ -17,15 +20,12 @@
 #define LOW_SHARE 16u /* cleaning begins below this part of all segments */
 #define LOW_LEAST (2 * SEGMENTS_RESERVED + 2)
 
-enum move_state { MOVE_NONE, MOVE_READING, MOVE_READY };
-
 struct move {
     struct store_io io;
-    struct store_place place;
-    uint32_t slot;
-    uint8_t state;
-    unsigned order;
-    pa_t buffer;
+    struct batch *batch; /* that it is read into; NULL: there is none */
+    uint32_t sector;     /* that it is read from */
+    uint32_t at;         /* in the batch, in sectors */
+    uint32_t sectors;
 };
 
 static struct cleaner {
@@ -44,7 +44,7 @@ static bool moving(void)
 {
     bool busy = false;
     for (unsigned i = 0; i < MOVES; i++) {
-        busy |= c.moves[i].state != MOVE_NONE;
+        busy |= c.moves[i].batch != NULL;
     }
     return busy;
 }
@@ -56,7 +56,7 @@ bool clean_is_idle(void)
 
 /* --- victims ------------------------------------------------------------------------------ */
 
-static bool may_clean(uint32_t segment)
+bool store_segment_is_cleanable(uint32_t segment)
 {
     const struct segment *s = &store.segment_table[segment];
     return s->live > 0 && s->era < store.durable_era && segment != store.segment &&
@@ -78,7 +78,7 @@ static uint32_t least_live(void)
 {
     uint32_t best = NO_SEGMENT;
     for (uint32_t i = 0; i < store.segments; i++) {
-        if (may_clean(i) && !is_victim(i) &&
+        if (store_segment_is_cleanable(i) && !is_victim(i) &&
             (best == NO_SEGMENT || store.segment_table[i].live < store.segment_table[best].live)) {
             best = i;
         }
@@ -93,11 +93,13 @@ static bool choose_victims(void)
         return false;
     }
     c.victim_count = 0;
+    uint32_t live = 0, most = (SEGMENTS_RESERVED - 1) * store.super.segment_sectors;
     while (c.victim_count < VICTIMS) {
         uint32_t segment = least_live();
-        if (segment == NO_SEGMENT) {
+        if (segment == NO_SEGMENT || live + store.segment_table[segment].live > most) {
             break;
         }
+        live += store.segment_table[segment].live;
         c.victims[c.victim_count++] = segment;
     }
     if (c.victim_count == 0) {
@@ -110,58 +112,41 @@ static bool choose_victims(void)
 
 /* --- moves -------------------------------------------------------------------------------- */
 
-static void move_end(struct move *m)
+/* What could not be read is taken out of its batch. */
+static void move_undo(const struct move *m)
 {
-    frame_unref_block(m->buffer, m->order);
-    m->state = MOVE_NONE;
-}
-
-static bool still_there(const struct move *m)
-{
-    const struct store_place *p = store.ops->place(m->slot);
-    return p->sector == m->place.sector && !store_is_pending(m->slot);
-}
-
-/* Appends what was read. False: the open batch has no room now. */
-static bool move_append(struct move *m)
-{
-    void *room;
-    uint32_t bytes = m->place.sectors * STORE_SECTOR_BYTES;
-    if (!still_there(m)) {
-        move_end(m);
-        return true;
+    struct batch *b = m->batch;
+    struct store_batch *h = b->header;
+    for (uint32_t i = 0; i < h->count; i++) {
+        if (h->entries[i].kind != STORE_KIND_MARK && h->entries[i].place.sector == m->at) {
+            h->count--;
+            memmove(&h->entries[i], &h->entries[i + 1], (h->count - i) * sizeof(h->entries[0]));
+            memmove(&b->from[i], &b->from[i + 1], (h->count - i) * sizeof(b->from[0]));
+        }
     }
-    if (store_room(bytes, true, &room) != OK) {
-        return false;
-    }
-    struct store_place p = m->place;
-    uint64_t deadline_ns = store.ops->describe(m->slot, &p);
-    memory_copy(room, arch_ptr(m->buffer), bytes);
-    store_append(m->slot, m->slot > store.super.vms ? STORE_KIND_TEMPLATE : STORE_KIND_RECORD,
-                 &m->place, deadline_ns, m->place.sector);
-    store.counters.moved++;
-    store.counters.moved_sectors += m->place.sectors;
-    move_end(m);
-    return true;
+    memset((uint8_t *)h + m->at * STORE_SECTOR_BYTES, 0, m->sectors * STORE_SECTOR_BYTES);
 }
 
 /* A segment that cannot be read is left as it is. */
 static void move_read(struct store_io *io, enum err e)
 {
     struct move *m = container_of(io, struct move, io);
+    m->batch->reading--;
     if (e != OK) {
-        store.segment_table[store_segment_of(m->place.sector)].era = UINT32_MAX;
-        log_warn("store: sector %u: %s: its segment is not cleaned", m->place.sector, err_name(e));
-        move_end(m);
-        return;
+        store.segment_table[store_segment_of(m->sector)].era = UINT32_MAX;
+        log_warn("store: sector %u: %s: its segment is not cleaned", m->sector, err_name(e));
+        move_undo(m);
+    } else {
+        store.counters.moved++;
+        store.counters.moved_sectors += m->sectors;
     }
-    m->state = MOVE_READY;
+    m->batch = NULL;
 }
 
 static struct move *free_move(void)
 {
     for (unsigned i = 0; i < MOVES; i++) {
-        if (c.moves[i].state == MOVE_NONE) {
+        if (!c.moves[i].batch) {
             return &c.moves[i];
         }
     }
@@ -172,21 +157,20 @@ static struct move *free_move(void)
 static bool move_begin(uint32_t slot, const struct store_place *p)
 {
     struct move *m = free_move();
-    if (!m) {
-        return false;
-    }
+    struct store_place copy = *p;
     uint32_t bytes = p->sectors * STORE_SECTOR_BYTES;
-    m->order = 0;
-    while (PAGE_SIZE << m->order < bytes) {
-        m->order++;
-    }
-    if (frame_alloc_block(FRAME_EL2, FRAME_OWNER_NONE, m->order, &m->buffer) != OK) {
+    void *room;
+    if (!m || store_room(bytes, true, &room) != OK) {
         return false;
     }
-    m->slot = slot;
-    m->place = *p;
-    m->state = MOVE_READING;
-    store_submit(&m->io, BLOCK_READ, p->sector, m->buffer, bytes, move_read);
+    m->batch = store.open;
+    m->at = m->batch->sectors;
+    m->sector = p->sector;
+    m->sectors = p->sectors;
+    m->batch->reading++;
+    store_append(slot, slot > store.super.vms ? STORE_KIND_TEMPLATE : STORE_KIND_RECORD, p,
+                 store.ops->describe(slot, &copy), p->sector);
+    store_submit(&m->io, BLOCK_READ, p->sector, arch_pa(room), bytes, move_read);
     return true;
 }
 
@@ -206,11 +190,6 @@ bool clean_work(void)
 {
     if (c.next == 0 && !choose_victims()) {
         return false;
-    }
-    for (unsigned i = 0; i < MOVES; i++) {
-        if (c.moves[i].state == MOVE_READY && !move_append(&c.moves[i])) {
-            return false; /* when the batch in flight has landed */
-        }
     }
     if (c.next <= store.slots) {
         uint32_t before = c.next;

@@ -23,6 +23,7 @@ static struct writer {
     bool wanted, clean_wanted, running;
     struct store_io io;
     struct store_checkpoint header;
+    unsigned tries;
     uint32_t next; /* slot that the next piece begins with */
     pa_t buffer;
 } w;
@@ -41,9 +42,12 @@ void index_request(bool clean)
 static void index_failed(enum err e)
 {
     w.running = false;
-    store.read_only = true;
     store.counters.write_errors++;
-    log_error("store: the index could not be written (%s): it takes no more records", err_name(e));
+    if (++w.tries < TRIES_MAX) {
+        index_request(w.header.clean);
+    } else {
+        log_give_up("the index", e);
+    }
 }
 
 static void complete(struct store_io *io, enum err e)
@@ -54,6 +58,7 @@ static void complete(struct store_io *io, enum err e)
         return;
     }
     w.running = false;
+    w.tries = 0;
     store.healing = false;
     store.checkpoint_sequence = w.header.sequence;
     store.checkpoint_area ^= 1;
@@ -133,6 +138,7 @@ static void begin(void)
         .ticks_ns = store.ops->ticks_ns(),
         .entries = store.slots,
         .clean = w.clean_wanted,
+        .boots = store.super.boots,
     };
     memcpy(h->uuid, store.super.uuid, sizeof(h->uuid));
     w.wanted = w.clean_wanted = false;

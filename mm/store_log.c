@@ -10,8 +10,6 @@
 #include "core/base/string.h"
 #include "mm/store_log.h"
 
-#define TRIES_MAX 3u
-
 static void write_batch(void);
 
 /* --- segments ----------------------------------------------------------------------------- */
@@ -30,6 +28,20 @@ void store_count_free(void)
         n += store_segment_is_free(i);
     }
     store.free_segments = n;
+}
+
+/* A checkpoint makes segments that are empty free, and others cleanable. */
+static void want_room(void)
+{
+    bool empty = false, cleanable = false;
+    for (uint32_t i = 0; i < store.segments; i++) {
+        const struct segment *s = &store.segment_table[i];
+        empty |= s->live == 0 && s->era >= store.durable_era && i != store.segment;
+        cleanable |= store_segment_is_cleanable(i);
+    }
+    if (store.log_sectors > 0 && (empty || !cleanable)) {
+        index_request(false);
+    }
 }
 
 /* The segment after this one: the first that is free, in turn. */
@@ -91,7 +103,7 @@ enum err store_room(uint32_t bytes, bool moving, void **out)
     }
     if (!moving && store.free_segments < SEGMENTS_RESERVED) {
         store.counters.refused_full++;
-        index_request(false); /* what is empty may be used again after the next checkpoint */
+        want_room();
         return ERR_BUSY;
     }
     *out = (uint8_t *)b->header + b->sectors * STORE_SECTOR_BYTES;
@@ -141,26 +153,21 @@ static void land(void)
     store.ops->changed();
 }
 
-/* The device does not keep what it is given: what is in memory stays there, what was written
- * before can still be read. */
-static void give_up(enum err e)
+static void drop(struct batch *b, enum err e)
 {
-    struct batch *b = store.flying;
-    store.flying = NULL;
-    store.read_only = true;
-    log_error("store: a batch could not be written (%s): it takes no more records", err_name(e));
     for (uint32_t i = 0; i < b->header->count; i++) {
         if (b->from[i] == ENTRY_NEW) {
             store.ops->written(b->header->entries[i].slot, e);
         }
     }
-    for (uint32_t i = 0; i < store.open->header->count; i++) {
-        if (store.open->from[i] == ENTRY_NEW) {
-            store.ops->written(store.open->header->entries[i].slot, e);
-        }
-    }
     batch_clear(b);
-    batch_clear(store.open);
+}
+
+void log_give_up(const char *what, enum err e)
+{
+    store.read_only = true;
+    log_error("store: %s could not be written (%s): it takes no more records", what, err_name(e));
+    drop(store.open, e);
     store.mark_count = 0;
 }
 
@@ -179,7 +186,10 @@ static void failed(enum err e)
         write_batch();
         return;
     }
-    give_up(e);
+    struct batch *b = store.flying;
+    store.flying = NULL;
+    log_give_up("a batch", e);
+    drop(b, e);
 }
 
 static void flushed(struct store_io *io, enum err e)
@@ -287,7 +297,7 @@ void log_work(void)
         return;
     }
     (void)store_drain_marks();
-    if (b->header->count == 0) {
+    if (b->header->count == 0 || b->reading) {
         return;
     }
     if (store.next_segment == NO_SEGMENT) {
@@ -295,7 +305,7 @@ void log_work(void)
     }
     if (!fits(ALIGN_UP(b->sectors, BATCH_ALIGN_SECTORS))) {
         if (store.next_segment == NO_SEGMENT) {
-            index_request(false); /* what is empty may be used again after a checkpoint */
+            want_room();
             return;
         }
         if (store.promised == NO_SEGMENT) {

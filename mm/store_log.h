@@ -14,6 +14,7 @@
 #define BATCH_ALIGN_SECTORS 8u
 #define NO_SEGMENT UINT32_MAX
 #define MARKS_MAX 512u
+#define TRIES_MAX 3u /* of a write that fails, at the same place */
 
 /* Segments that only what is moved by the cleaner may take; and the share of all that live records
  * may take: at three quarters a segment that is cleaned is three quarters full at most, so that
@@ -30,11 +31,12 @@ struct batch {
     pa_t pa;
     uint64_t start;                     /* sector that it is written to; 0: not known yet */
     uint32_t sectors;                   /* used, with the header */
+    uint32_t reading;                   /* records that the cleaner is still reading into it */
     uint32_t from[STORE_BATCH_ENTRIES]; /* of a record that was moved: where it was */
 };
 
 struct segment {
-    uint32_t live; /* sectors that places point to */
+    uint32_t live; /* sectors that places point to, and reads that are under way */
     uint32_t era;  /* of its last batch: eras are counted by checkpoints */
 };
 
@@ -95,13 +97,18 @@ void store_account(const struct store_place *from, const struct store_place *to)
 void store_submit(struct store_io *io, enum block_op op, uint64_t sector, pa_t pa, uint32_t bytes,
                   void (*done)(struct store_io *io, enum err e));
 
-/* Whether a segment may be written anew; and how many may. */
+/* Whether a segment may be written anew, or cleaned; and how many may be written. */
 bool store_segment_is_free(uint32_t segment);
+bool store_segment_is_cleanable(uint32_t segment); /* it gains something to move what is live */
 void store_count_free(void);
 
 /* The log's share of the start, with two batches of memory, and of store_work. */
 void log_init(pa_t memory);
 void log_work(void);
+
+/* The device does not keep what it is given: what is in memory stays there, what was written before
+ * can still be read, and what is in flight may yet be. */
+void log_give_up(const char *what, enum err e);
 
 /* Room in the open batch, also for what the cleaner moves. */
 enum err store_room(uint32_t bytes, bool moving, void **out) MUST_USE;

@@ -221,7 +221,8 @@ static enum err find_records(pa_t scratch)
         store.last_ticks_ns = h[newest].ticks_ns;
         (void)read_index(newest, &h[newest], scratch, true);
         if (replay_log(&h[newest], scratch)) {
-            store.was_clean = h[newest].clean && store.counters.replayed_batches == 0;
+            store.was_clean = h[newest].clean && h[newest].boots == store.super.boots &&
+                              store.counters.replayed_batches == 0;
             return OK;
         }
     }
@@ -276,7 +277,7 @@ static enum err open_store(uint32_t vms, uint64_t deployment, pa_t scratch)
     }
     store.super.boots++;
     store.super.deployment = deployment;
-    store.read_only = store.device->read_only;
+    store.read_only |= store.device->read_only;
     if (!store.read_only && write_supers(scratch) != OK) {
         log_error("store: the superblock cannot be written: it takes no records");
         store.read_only = true;

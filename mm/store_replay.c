@@ -2,12 +2,14 @@
 /*
  * Reading the log at boot.
  *
- *   scratch: | header | header held back |  ...  | 1 MiB for records and for gaps |
+ *   scratch: | header | header held back | gap, piece by piece |  ...  | 1 MiB for a record |
  *
- * A batch was complete when the next one was begun, so only the last one may be torn: each is held
- * back until the next one is found, and of the last every record is looked at by itself. Where
- * the log seems to end, what follows is searched for younger batches: there are none unless a
- * header in the middle is damaged.
+ * A batch was complete when the next one was begun, so behind a checkpoint only the last one may be
+ * torn: each is held back until the next one is found, and of the last every record is looked at by
+ * itself. So it is with all when all segments are read, where any may once have been the last.
+ * Where the log seems to end, what follows is searched for younger batches: there are none unless a
+ * header in the middle is damaged. Should the last header be the damaged one, the records behind
+ * it speak for themselves.
  */
 #include "mm/store_replay.h"
 #include "arch/memory.h"
@@ -15,8 +17,10 @@
 #include "mm/record.h"
 
 #define HELD_AT 4096u
-#define PIECE_AT MIB(1)
-#define PIECE_SECTORS ((uint32_t)(MIB(1) / STORE_SECTOR_BYTES))
+#define GAP_AT 8192u
+#define GAP_SECTORS 1024u
+#define HEAD_SECTORS_MAX 136u /* pieces of a gap overlap by this, so that each head is in one */
+#define RECORD_AT MIB(1)
 #define SEEN_BLOCKS 8u
 #define SEEN_IN_BLOCK ((uint32_t)(BLOCK_SIZE / sizeof(uint64_t)))
 
@@ -101,7 +105,7 @@ static bool read_header(uint32_t segment, uint32_t offset)
 /* Whether all of a record is as it was written. */
 static bool entry_is_whole(const struct store_entry *e)
 {
-    pa_t to = PA(scratch.v + PIECE_AT);
+    pa_t to = PA(scratch.v + RECORD_AT);
     return e->kind == STORE_KIND_MARK || e->place.sector < STORE_MARKERS ||
            (place_fits(&e->place) && e->place.sectors <= STORE_RECORD_SECTORS_MAX &&
             store_transfer(BLOCK_READ, e->place.sector, to,
@@ -113,44 +117,138 @@ static bool entry_is_whole(const struct store_entry *e)
 /* Sequence of the newest batch or record of each slot, while all segments are read. */
 static uint64_t *seen[SEEN_BLOCKS];
 
-static bool is_newest(uint32_t slot, uint64_t sequence)
+static uint64_t *newest_of(uint32_t slot)
 {
-    if (slot == 0 || slot > store.slots || !seen[0]) {
+    static uint64_t none;
+    none = 0;
+    bool counts = slot > 0 && slot <= store.slots && seen[0];
+    return counts ? &seen[slot / SEEN_IN_BLOCK][slot % SEEN_IN_BLOCK] : &none;
+}
+
+/* Applies an entry, unless something newer of its slot was seen. `look`: only if all of its record
+ * is there. False: it is not. */
+static bool apply_entry(const struct store_entry *e, uint64_t sequence, bool look)
+{
+    if (sequence < *newest_of(e->slot)) {
         return true;
     }
-    uint64_t *newest = &seen[slot / SEEN_IN_BLOCK][slot % SEEN_IN_BLOCK];
-    if (sequence < *newest) {
+    if (look && !entry_is_whole(e)) {
         return false;
     }
-    *newest = sequence;
+    *newest_of(e->slot) = sequence;
+    replay_found(e->slot, &e->place, e->deadline_ns);
     return true;
 }
 
-/* Applies a batch's entries. `last`: each is looked at first. Returns whether all were whole. */
-static bool apply(const struct store_batch *h, bool last)
+/* Applies a batch's entries. Returns whether all were whole. */
+static bool apply(const struct store_batch *h, bool look)
 {
     bool whole = true;
     for (uint32_t i = 0; i < h->count; i++) {
-        const struct store_entry *e = &h->entries[i];
-        if (last && !entry_is_whole(e)) {
-            whole = false;
-        } else if (is_newest(e->slot, h->sequence)) {
-            replay_found(e->slot, &e->place, e->deadline_ns);
-        }
+        whole &= apply_entry(&h->entries[i], h->sequence, look);
     }
     store.last_ticks_ns = MAX(store.last_ticks_ns, h->ticks_ns);
     store.checkpoint_sequence = MAX(store.checkpoint_sequence, h->checkpoint);
+    store.log_sectors += h->sectors;
     store.counters.replayed_batches++;
     return whole;
 }
 
-static void go_on_at(const struct position *p, bool whole)
+/* --- gaps --------------------------------------------------------------------------------- */
+
+/* Records that no header tells of. */
+static struct lost {
+    uint64_t least; /* older ones are of no interest */
+    uint64_t after; /* behind the sequences of all that were seen */
+    bool applying;
+    bool any;
+} lost;
+
+static void take_lost(const struct store_record *r, uint64_t sector)
 {
+    struct store_entry e = {.slot = r->slot,
+                            .kind = STORE_KIND_RECORD,
+                            .place = record_place(r),
+                            .deadline_ns = r->deadline_ns};
+    e.place.sector = (uint32_t)sector;
+    if (r->sequence >= lost.least) {
+        lost.after = MAX(lost.after, r->sequence + 1);
+        lost.any = true;
+        if (lost.applying) {
+            (void)apply_entry(&e, r->sequence, true);
+        }
+    }
+}
+
+/* One piece of a gap, of `n` sectors: how many lie before a sound header at or behind `from`, or
+ * all. */
+static uint32_t look_at_piece(uint64_t sector, uint32_t from, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        struct store_batch *h = header_at(GAP_AT + i * STORE_SECTOR_BYTES);
+        const struct store_record *r = (const void *)h;
+        if (i >= from && IS_ALIGNED(i, BATCH_ALIGN_SECTORS) &&
+            n - i >= STORE_BATCH_HEADER_SECTORS && header_is_sound(h)) {
+            return i;
+        }
+        if (record_head_is_sound(r, (n - i) * STORE_SECTOR_BYTES, store.super.uuid)) {
+            take_lost(r, sector + i);
+        }
+    }
+    return n;
+}
+
+/* From a place that holds no header that is looked for to the next one that holds a sound one, or
+ * to `end`; records on the way are taken by themselves. What cannot be read is passed over. */
+static uint32_t look_through_gap(uint32_t segment, uint32_t start, uint32_t end)
+{
+    uint32_t n = 0, offset = start;
+    for (; offset < end; offset += n < GAP_SECTORS ? n : n - HEAD_SECTORS_MAX) {
+        uint64_t sector = segment_sector(segment) + offset;
+        n = MIN(end - offset, GAP_SECTORS);
+        if (store_transfer(BLOCK_READ, sector, PA(scratch.v + GAP_AT), n * STORE_SECTOR_BYTES) !=
+            OK) {
+            continue;
+        }
+        uint32_t found = look_at_piece(sector, offset == start ? 1 : 0, n);
+        if (found < n) {
+            return offset + found;
+        }
+    }
+    return end;
+}
+
+/* --- the end of the log ------------------------------------------------------------------- */
+
+/* A segment that nothing is known of, to go on in at once. */
+static bool find_fresh(struct position *p)
+{
+    for (uint32_t i = 0; i < store.segments; i++) {
+        if (store.segment_table[i].live == 0 && i != p->segment && i != p->next) {
+            *p = (struct position){i, 0, NO_SEGMENT, p->sequence};
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Where records were found that no header tells of, the log must not go on. */
+static void go_on_at(struct position *p, bool whole)
+{
+    bool full = p->offset + STORE_BATCH_HEADER_SECTORS > store.super.segment_sectors &&
+                p->next >= store.segments;
+    p->sequence = MAX(p->sequence, lost.after);
+    if ((lost.any || full) && !find_fresh(p)) {
+        log_error("store: no segment is free to go on in: it takes no more records");
+        store.read_only = true;
+    }
     store.segment = p->segment;
     store.offset = p->offset;
-    store.promised = store.next_segment = p->next < store.segments ? p->next : NO_SEGMENT;
+    bool usable =
+        p->next < store.segments && p->next != p->segment && store.segment_table[p->next].live == 0;
+    store.promised = store.next_segment = usable ? p->next : NO_SEGMENT;
     store.sequence = p->sequence;
-    store.healing = !whole;
+    store.healing = !whole || lost.any || full;
     store.segment_table[p->segment].era = store.era;
 }
 
@@ -170,26 +268,31 @@ static bool read_next(struct position *p)
     return false;
 }
 
-/* Whether a batch that is as young as the expected one, or younger, lies behind it. */
-static bool younger_follows(const struct position *p)
+/* Whether [at, end) of a segment holds the header of a batch as young as `sequence`, or younger. */
+static bool holds_younger(uint32_t segment, uint32_t at, uint32_t end, uint64_t sequence)
 {
-    if (read_header(p->next, 0) && header_at(0)->sequence >= p->sequence) {
-        return true;
-    }
-    for (uint32_t at = p->offset; at < store.super.segment_sectors; at += PIECE_SECTORS) {
-        uint32_t n = MIN(store.super.segment_sectors - at, PIECE_SECTORS);
-        if (store_transfer(BLOCK_READ, segment_sector(p->segment) + at, PA(scratch.v + PIECE_AT),
-                           n * STORE_SECTOR_BYTES) != OK) {
+    while ((at = look_through_gap(segment, at, end)) < end) {
+        if (!read_header(segment, at) || header_at(0)->sequence >= sequence) {
             return true;
-        }
-        for (uint32_t i = 0; i < n; i += BATCH_ALIGN_SECTORS) {
-            struct store_batch *h = header_at((uint32_t)PIECE_AT + i * STORE_SECTOR_BYTES);
-            if (header_is_sound(h) && h->sequence >= p->sequence) {
-                return true;
-            }
         }
     }
     return false;
+}
+
+/* Whether a batch that is as young as the expected one, or younger, lies behind it: a header in the
+ * middle is damaged. Should only the last one be, the records behind it are taken. The last batch
+ * may also be in the next segment again, because it could not be written where it was found. */
+static bool younger_follows(const struct position *p)
+{
+    const uint32_t size = store.super.segment_sectors;
+    lost = (struct lost){.least = p->sequence - 1, .applying = true};
+    if (read_header(p->next, 0) && header_at(0)->sequence + 1 >= p->sequence) {
+        return true;
+    }
+    return (p->next < store.segments &&
+            holds_younger(p->next, 0, MIN(size, BATCH_SECTORS + STORE_BATCH_HEADER_SECTORS),
+                          p->sequence)) ||
+           holds_younger(p->segment, p->offset, size, p->sequence);
 }
 
 bool replay_log(const struct store_checkpoint *c, pa_t memory)
@@ -215,10 +318,11 @@ bool replay_log(const struct store_checkpoint *c, pa_t memory)
         p.next = h->next_segment;
         p.sequence++;
     }
+    bool whole = !holds || apply(held, true);
     if (younger_follows(&p)) {
         return false;
     }
-    go_on_at(&p, !holds || apply(held, true));
+    go_on_at(&p, whole);
     return true;
 }
 
@@ -227,56 +331,17 @@ bool replay_log(const struct store_checkpoint *c, pa_t memory)
 struct scan {
     struct position end; /* behind the youngest batch */
     bool applying;
-    bool whole;
 };
 
 static void scan_batch(struct scan *s, const struct store_batch *h, uint32_t segment,
                        uint32_t offset)
 {
-    bool last = h->sequence + 1 >= s->end.sequence;
     if (s->applying) {
         *header_at(HELD_AT) = *h;
-        s->whole &= apply(header_at(HELD_AT), last);
-    } else if (last) {
+        (void)apply(header_at(HELD_AT), true);
+    } else if (h->sequence + 1 >= s->end.sequence) {
         s->end = (struct position){segment, offset + h->sectors, h->next_segment, h->sequence + 1};
     }
-}
-
-static void scan_record(const struct scan *s, const struct store_record *r, uint64_t sector)
-{
-    struct store_place p = record_place(r);
-    p.sector = (uint32_t)sector;
-    if (s->applying && is_newest(r->slot, r->sequence)) {
-        replay_found(r->slot, &p, r->deadline_ns);
-    }
-}
-
-/* From a place that holds no sound header to the next one that does; records on the way are taken
- * by themselves. */
-static uint32_t scan_gap(struct scan *s, uint32_t segment, uint32_t offset)
-{
-    const uint32_t size = store.super.segment_sectors;
-    while (offset < size) {
-        uint32_t n = MIN(size - offset, PIECE_SECTORS);
-        uint64_t sector = segment_sector(segment) + offset;
-        if (store_transfer(BLOCK_READ, sector, PA(scratch.v + PIECE_AT), n * STORE_SECTOR_BYTES) !=
-            OK) {
-            return size;
-        }
-        for (uint32_t i = 0; i < n; i++) {
-            uint32_t at = (uint32_t)PIECE_AT + i * STORE_SECTOR_BYTES;
-            bool aligned = IS_ALIGNED(offset + i, BATCH_ALIGN_SECTORS) && n - i >= 8;
-            if (i > 0 && aligned && header_is_sound(header_at(at))) {
-                return offset + i;
-            }
-            const struct store_record *r = (const void *)header_at(at);
-            if (record_head_is_sound(r, (n - i) * STORE_SECTOR_BYTES, store.super.uuid)) {
-                scan_record(s, r, sector + i);
-            }
-        }
-        offset += n;
-    }
-    return size;
 }
 
 static bool never_used(uint32_t segment)
@@ -303,7 +368,7 @@ static void scan_segment(struct scan *s, uint32_t segment)
             scan_batch(s, header_at(0), segment, offset);
             offset += sectors;
         } else {
-            offset = scan_gap(s, segment, offset);
+            offset = look_through_gap(segment, offset, size);
         }
     }
 }
@@ -346,13 +411,16 @@ static void seen_free(void)
 
 enum err replay_all(pa_t memory)
 {
-    struct scan s = {.end = {.next = NO_SEGMENT, .sequence = 1}, .whole = true};
+    struct scan s = {.end = {.next = NO_SEGMENT, .sequence = 1}};
     scratch = memory;
+    lost = (struct lost){0};
     enum err e = seen_allocate();
     if (e == OK) {
         scan_all(&s);
-        s.applying = true;
+        s.applying = lost.applying = true;
         scan_all(&s);
+        lost.any = true; /* who knows what the end of the log hides */
+        store.checkpoint_sequence++;
         go_on_at(&s.end, false);
     }
     seen_free();

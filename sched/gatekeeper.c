@@ -241,7 +241,7 @@ static void admit_waiting(struct gate *g, uint32_t *left, uint64_t now)
     enum gate_reason why = GATE_NO_REASON;
     while (!list_empty(&g->waiting)) {
         struct gate_waiter *w = first_waiter(&g->waiting);
-        uint64_t waited = now - w->since;
+        uint64_t waited = now - MIN(w->since, now); /* it may have come since */
         why = *left ? why_not(g, w, g->limits.floor) : GATE_TRANSIT;
         if (why) {
             w->why = (uint8_t)why;
@@ -330,7 +330,7 @@ static bool evict_step(struct gate *g, uint64_t now)
     if (g->idle_classes) {
         return evict_idle(g, now);
     }
-    uint64_t waited = now - g->patience_from;
+    uint64_t waited = now - MIN(g->patience_from, now);
     if (wanted && waited < g->limits.patience) {
         g->deadline = now + (g->limits.patience - waited);
     } else if (wanted && !list_empty(&g->busy)) {

@@ -65,7 +65,8 @@ class Store:
     def _serve(self, file):
         # Relative: the name of a socket has room for 107 characters.
         socket = (self._folder / "socket").relative_to(ROOT)
-        command = ["nbdkit", "--foreground", "--exit-with-parent", "-U", socket]
+        # A card serves one command after the other.
+        command = ["nbdkit", "--foreground", "--exit-with-parent", "--threads", "1", "-U", socket]
         command += ["--filter=delay", "file", file, "rdelay=1ms"]
         self._nbdkit = subprocess.Popen(command, cwd=ROOT)
         limit = time.monotonic() + NBDKIT_SECONDS
@@ -116,7 +117,7 @@ class ScaleMachine(Machine):
     def gate(self, timeout=60):
         """The counters that the debug key `g` prints; empty when there is no such key."""
         start = self.send_key("g")
-        found = self.wait_for(r'^(\{"gatekeeper".*\}|no debug key .g.)', timeout, start)
+        found = self.wait_for(r'^(\{"gatekeeper".*\}|no debug key .g.*)\r?\n', timeout, start)
         text = found.group(1).decode()
         return json.loads(text)["gatekeeper"] if text.startswith("{") else {}
 

@@ -14,7 +14,8 @@ $(TOOL): $(TOOL_OBJ)
 
 build/tool/%.o: %.c build/tool/flags
 	@mkdir -p $(@D)
-	$(call say,HOSTCC,$<) $(TOOL_CC) $(TOOL_CFLAGS) $(WARNINGS) $(TOOL_INCLUDE) -MMD -MP -c -o $@ $<
+	$(call say,HOSTCC,$<) $(TOOL_CC) $(TOOL_CFLAGS) $(WARNINGS) $(TOOL_INCLUDE) \
+		-MMD -MP -c -o $@ $<
 
 build/tool/flags: FORCE
 	$(call remember,$(TOOL_CC) $(TOOL_CFLAGS) $(WARNINGS) $(TOOL_INCLUDE) $(TOOL_OBJ))

@@ -75,8 +75,9 @@ enum err vring_setup(struct vring *r, const struct space *s, uint64_t size, ipa_
     return OK;
 }
 
-/* Out of memory is nobody's fault, nor is a page in the store; any other refusal means that the driver named a place that it
- * does not have, which leaves ERR_RANGE to say that a chain is too small or too large. */
+/* Out of memory is nobody's fault, nor is a page in the store; any other refusal means that the
+ * driver named a place that it does not have, which leaves ERR_RANGE to say that a chain is too
+ * small or too large. */
 static enum err blame(enum err e)
 {
     return e == OK || e == ERR_NO_MEMORY || e == ERR_AWAY ? e : ERR_INVALID;

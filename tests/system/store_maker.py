@@ -15,7 +15,7 @@ TOOL = pathlib.Path(__file__).resolve().parent.parent.parent / "build" / "toklat
 RECORD, TEMPLATE, MARK = 1, 2, 3
 RAW, DELTA, LZ4 = 0, 1, 2
 SUPER = "<QII16sQQQ2QIIIIQQ408s"
-CHECKPOINT = "<QII16sQQIIQQIII428s"
+CHECKPOINT = "<QII16sQQIIQQIIII424s"
 BATCH = "<QII16sQQIIIIQQQ8s"
 ENTRY = "<IB3sIHBBQ"
 RECORD_HEAD = "<QII16sQQQIIIIIHHQQQQQ"
@@ -76,7 +76,12 @@ def lz4(page):
 
 def tool(*arguments, **more):
     return subprocess.run(
-        [TOOL, *map(str, arguments)], capture_output=True, text=True, check=False, **more
+        [TOOL, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        **more,
     )
 
 
@@ -175,6 +180,7 @@ class Store:
         """Appends a batch; `marks` is [(slot, marker), ...]. Returns the records' sectors."""
         size = HEADER_SECTORS + sum(place[0] for _, place, _, _ in records)
         sectors = -(-size // 8) * 8
+        assert sectors <= self.segment_sectors
         if new_segment or self.offset + sectors > self.segment_sectors:
             self.segment, self.offset = self.next_segment, 0
             self.next_segment = (self.segment + 1) % self.segments
@@ -237,6 +243,7 @@ class Store:
             self.slots,
             crc32c(entries),
             clean,
+            self.next_segment,
             b"",
         )
         self.write(area + 1, entries)

@@ -114,7 +114,8 @@ class Pretender:
     def touch(self, first, last, **_):
         for vm in range(first, last + 1):
             self._ask(vm)
-        return {"latency_us": {"p99": 1500 + (self.wakes > 0)}, "outcomes": {}}
+        return {"latency_us": {"p99": 1500 + (self.wakes > 0)}, "outcomes": {},
+                "requests_per_s": 600.0 / self.reads}
 
     def closed(self, first, last, _seconds):
         self.asked.append((first, last))
@@ -170,10 +171,12 @@ def test_nothing_had_to_go():
 
 def test_slow_store_and_boots():
     def boot(_vms, mode, _store):
-        machine = Pretender(100_000, 30_000)
+        machine = Pretender(100_000, 30_000, reads=1 if mode == "full" else 6)
         machine.closed = lambda *_: {"requests_per_s": 900.0 if mode == "full" else 200.0}
         return machine
-    assert scale_summary.slow_store(Options, boot, 60_000)["sd_full_over_one_page"] == 4.5
+    found = scale_summary.slow_store(Options, boot, 60_000)
+    assert found["sd_full_over_one_page"] == 4.5
+    assert found["sd_wakes_full_over_one_page"] == 6
     machines = iter([Pretender(100_000, 30_000), Pretender(100_000, 30_000, first_answer_s=3.5)])
     found = scale_summary.boots(lambda *_: next(machines))
     assert found["boot_first_answer_ratio"] == 3.5

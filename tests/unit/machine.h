@@ -42,7 +42,8 @@ void machine_init(size_t ram_bytes);
 struct deployment_group *machine_add(const char *name, uint32_t count, uint32_t reserve);
 struct elf_file *machine_image(const struct deployment_group *g);
 
-/* What core/main.c does. Templates stand at their entry afterwards, those from a store are frozen. */
+/* What core/main.c does. Templates stand at their entry afterwards, those from a store are frozen.
+ */
 void machine_start(void);
 
 /* A disk with an empty store of `segments` segments for `vms` VMs, that the machine has at each

@@ -131,6 +131,7 @@ static bool write_checkpoint(struct image *im, const struct store_super *s, int 
     c.wall_ns = s->created_ns;
     c.entries = store_slots(s);
     c.clean = 1;
+    c.next_segment = 1;
     if (!write_index(im, s, i, zeroed, &c.entries_crc, bar)) {
         return false;
     }

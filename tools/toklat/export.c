@@ -151,34 +151,31 @@ static int write_archive(struct export_job *x)
     return x->damaged ? EXIT_ERRORS : EXIT_CLEAN;
 }
 
-static int export_store(struct export_job *x)
+static bool vms_exist(const struct export_job *x)
 {
-    struct findings findings = {.say = store_warn};
-    struct image_file f;
-    struct store s;
-    int code = store_file_open(&s, &f, x->path, false, &findings);
-    if (code != EXIT_CLEAN) {
-        return code;
-    }
-    x->store = &s;
-    for (unsigned i = 0; i < x->vms && code == EXIT_CLEAN; i++) {
-        if (x->vm[i] > s.super.vms) {
-            complain("%s: VM %ju, limit 1 to %u", x->path, (uintmax_t)x->vm[i], s.super.vms);
-            code = EXIT_USAGE;
+    const struct store_super *p = &x->store->super;
+    for (unsigned i = 0; i < x->vms; i++) {
+        if (x->vm[i] > p->vms) {
+            complain("%s: VM %ju, limit 1 to %u", x->path, (uintmax_t)x->vm[i], p->vms);
+            return false;
         }
     }
-    x->wanted = calloc(store_slots(&s.super), 1);
+    return true;
+}
+
+static int export_store(struct export_job *x)
+{
+    if (!vms_exist(x)) {
+        return EXIT_USAGE;
+    }
+    x->wanted = calloc(store_slots(&x->store->super), 1);
     if (!x->wanted) {
-        code = store_result_exit(&s, STORE_NO_MEMORY, x->path);
+        return store_result_exit(x->store, STORE_NO_MEMORY, x->path);
     }
-    if (code == EXIT_CLEAN) {
-        choose(x);
-        code = write_archive(x);
-        code = code == EXIT_CLEAN && findings.errors ? EXIT_ERRORS : code;
-    }
+    choose(x);
+    int code = write_archive(x);
     free(x->wanted);
-    store_file_close(&s, &f);
-    return code;
+    return code == EXIT_CLEAN && x->store->findings->errors ? EXIT_ERRORS : code;
 }
 
 int store_export_command(int argc, char **argv)
@@ -190,7 +187,10 @@ int store_export_command(int argc, char **argv)
         {"help", no_argument, NULL, 'h'},
         {0},
     };
-    struct export_job x = {0};
+    struct findings findings = {.say = store_warn};
+    struct image_file f;
+    struct store s;
+    struct export_job x = {.store = &s};
     int c;
     while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0) {
         switch (c) {
@@ -214,5 +214,10 @@ int store_export_command(int argc, char **argv)
     }
     x.path = argv[optind];
     x.out_path = argv[optind + 1];
-    return export_store(&x);
+    int code = store_file_open(&s, &f, x.path, false, &findings);
+    if (code == EXIT_CLEAN) {
+        code = export_store(&x);
+        store_file_close(&s, &f);
+    }
+    return code;
 }

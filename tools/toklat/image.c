@@ -16,20 +16,6 @@
 #define QEMU_LOCK_FIRST 100
 #define QEMU_LOCK_BYTES 200
 
-bool image_read(struct image *im, uint64_t sector, void *to, uint32_t sectors)
-{
-    uint64_t all = im->bytes / STORE_SECTOR_BYTES;
-    return sector <= all && sectors <= all - sector &&
-           im->read(im, sector * STORE_SECTOR_BYTES, to, (size_t)sectors * STORE_SECTOR_BYTES);
-}
-
-bool image_write(struct image *im, uint64_t sector, const void *from, uint32_t sectors)
-{
-    uint64_t all = im->bytes / STORE_SECTOR_BYTES;
-    return sector <= all && sectors <= all - sector &&
-           im->write(im, sector * STORE_SECTOR_BYTES, from, (size_t)sectors * STORE_SECTOR_BYTES);
-}
-
 static bool file_read(struct image *im, uint64_t offset, void *to, size_t n)
 {
     struct image_file *f = container_of(im, struct image_file, image);

@@ -154,7 +154,7 @@ static bool read_entry(struct import_job *m, struct store_entry *e,
         return true;
     }
     size_t bytes = (size_t)e->place.sectors * STORE_SECTOR_BYTES;
-    if (!get(m, s->record, bytes, crc)) {
+    if (!store_buffer(s) || !get(m, s->record, bytes, crc)) {
         return false;
     }
     if (!head_sound(&m->origin, e->slot, s->record, bytes, &why) ||

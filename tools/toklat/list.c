@@ -143,24 +143,13 @@ static bool lines(struct listing *l)
 
 static int list(struct listing *l, const char *path)
 {
-    struct findings findings = {.say = store_warn};
-    struct image_file f;
-    struct store s;
-    int code = store_file_open(&s, &f, path, false, &findings);
-    if (code != EXIT_CLEAN) {
-        return code;
+    const struct store *s = l->store;
+    if (l->vm > store_slots(&s->super)) {
+        complain("%s: slot %ju, limit 1 to %u", path, (uintmax_t)l->vm, store_slots(&s->super));
+        return EXIT_USAGE;
     }
-    l->store = &s;
-    if (l->vm > store_slots(&s.super)) {
-        complain("%s: slot %ju, limit 1 to %u", path, (uintmax_t)l->vm, store_slots(&s.super));
-        code = EXIT_USAGE;
-    } else {
-        bool well = lines(l);
-        code = well && findings.errors == 0 ? EXIT_CLEAN : EXIT_ERRORS;
-        code = cancelled() ? EXIT_CANCELLED : code;
-    }
-    store_file_close(&s, &f);
-    return code;
+    bool well = lines(l);
+    return well && s->findings->errors == 0 ? EXIT_CLEAN : EXIT_ERRORS;
 }
 
 int store_list_command(int argc, char **argv)
@@ -170,7 +159,10 @@ int store_list_command(int argc, char **argv)
         {"json", no_argument, NULL, 'j'},     {"no-progress", no_argument, NULL, 'p'},
         {"help", no_argument, NULL, 'h'},     {0},
     };
-    struct listing l = {0};
+    struct findings findings = {.say = store_warn};
+    struct image_file f;
+    struct store s;
+    struct listing l = {.store = &s};
     int c;
     while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0) {
         switch (c) {
@@ -192,5 +184,13 @@ int store_list_command(int argc, char **argv)
             return usage_exit(c, usage);
         }
     }
-    return optind + 1 == argc ? list(&l, argv[optind]) : usage_exit('?', usage);
+    if (optind + 1 != argc) {
+        return usage_exit('?', usage);
+    }
+    int code = store_file_open(&s, &f, argv[optind], false, &findings);
+    if (code == EXIT_CLEAN) {
+        code = list(&l, argv[optind]);
+        store_file_close(&s, &f);
+    }
+    return code;
 }

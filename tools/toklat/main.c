@@ -13,7 +13,7 @@ static int version_command(int argc, char **argv)
 {
     (void)argc;
     (void)argv;
-    printf("toklat %s (store version %u)\n", TOKLAT_VERSION, STORE_VERSION);
+    printf("toklat %s (store version %d)\n", TOKLAT_VERSION, STORE_VERSION);
     return EXIT_CLEAN;
 }
 
@@ -28,6 +28,9 @@ int main(int argc, char **argv)
     cancel_prepare();
     int code = command_dispatch(commands, "Usage: toklat COMMAND ...   (COMMAND --help says more)",
                                 argc, argv);
+    if (cancelled()) {
+        return EXIT_CANCELLED;
+    }
     if (fflush(stdout) != 0 || ferror(stdout)) {
         complain("standard output cannot be written");
         return EXIT_OPERATIONAL;

@@ -51,8 +51,7 @@ static void take_batch(struct walk *w, const struct store_batch *b, uint32_t off
         s->last = *b;
         s->segment = b->segment;
         s->offset = offset + b->sectors;
-        s->next_segment =
-            b->next_segment < s->super.segments ? b->next_segment : b->segment;
+        s->next_segment = b->next_segment < s->super.segments ? b->next_segment : b->segment;
         s->next_batch = b->sequence + 1;
     }
     if (b->sequence >= f->base) {
@@ -63,30 +62,36 @@ static void take_batch(struct walk *w, const struct store_batch *b, uint32_t off
     }
 }
 
-/* A record that belongs to no sound batch: taken when it is newer than what is known, or when there
- * is nothing left where the index points to. */
-static void take_orphan(struct walk *w, const struct store_record *head, uint64_t sector)
+bool store_take_orphan(struct store *s, const struct store_record *head, uint64_t sector,
+                       uint64_t above)
 {
-    struct full *f = container_of(w, struct full, walk);
-    struct store *s = f->store;
     uint32_t slot = head->slot, frames = MIN(head->hot_pages + 4u, STORE_SIZE_MAX);
     struct store_place place = {.sector = (uint32_t)sector, .sectors = (uint16_t)head->sectors};
     uint64_t sequence = head->sequence, deadline_ns = head->deadline_ns;
     uint32_t hot = (uint32_t)(((uint64_t)head->hot_bytes + 511) / STORE_SECTOR_BYTES);
     if (slot == 0 || slot > store_slots(&s->super) || head->sectors > STORE_RECORD_SECTORS_MAX) {
-        return;
+        return false;
     }
     place.hot = store_size_code(MIN(hot, head->sectors));
     place.frames = store_size_code(frames);
     if (!place_sound(&s->super, &place, NULL) || !store_record_whole(s, slot, &place, NULL)) {
-        return;
+        return false;
     }
     const struct store_place *old = &s->index[slot - 1].place;
     bool lost = place_is_record(old) && !store_record_head(s, slot, old, NULL);
-    if (sequence > sequence_of(f, slot) || lost) {
-        struct store_entry e = {.slot = slot, .place = place, .deadline_ns = deadline_ns};
-        store_apply(s, &e, sequence);
+    if (sequence <= above && !lost) {
+        return false;
     }
+    struct store_entry e = {.slot = slot, .place = place, .deadline_ns = deadline_ns};
+    store_apply(s, &e, sequence);
+    return true;
+}
+
+static void take_orphan(struct walk *w, const struct store_record *head, uint64_t sector)
+{
+    struct full *f = container_of(w, struct full, walk);
+    bool has_slot = head->slot > 0 && head->slot <= store_slots(&f->store->super);
+    (void)(has_slot && store_take_orphan(f->store, head, sector, sequence_of(f, head->slot)));
 }
 
 void store_full_read(struct store *s)

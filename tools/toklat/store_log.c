@@ -18,11 +18,13 @@ bool store_batch_read(struct store *s, uint32_t segment, uint32_t offset, struct
 {
     if (segment >= s->super.segments || offset > s->super.segment_sectors ||
         s->super.segment_sectors - offset < STORE_BATCH_HEADER_SECTORS) {
-        return refuse(why, "no room for a header");
+        refuse(why, "no room for a header");
+        return false;
     }
     uint64_t sector = segment_sector(&s->super, segment) + offset;
     if (!image_read(s->image, sector, b, STORE_BATCH_HEADER_SECTORS)) {
-        return refuse(why, "cannot be read");
+        refuse(why, "cannot be read");
+        return false;
     }
     return batch_sound(&s->super, b, segment, offset, why);
 }
@@ -43,12 +45,13 @@ static void walk_gap(struct walk *w, uint64_t sector, const void *bytes)
 static uint32_t next_data(struct store *s, uint32_t segment, uint32_t offset)
 {
     uint64_t begin = segment_sector(&s->super, segment);
-    uint64_t at = s->image->next_data(s->image, (begin + offset) * STORE_SECTOR_BYTES);
-    uint64_t sector = at / STORE_SECTOR_BYTES;
-    if (sector >= begin + s->super.segment_sectors) {
+    uint64_t from = (begin + offset) * STORE_SECTOR_BYTES;
+    uint64_t at = s->image->next_data(s->image, from);
+    uint64_t sector = at / STORE_SECTOR_BYTES - begin;
+    if (at < from || at >= s->image->bytes || sector >= s->super.segment_sectors) {
         return s->super.segment_sectors;
     }
-    return MAX(offset, (uint32_t)ALIGN_DOWN(sector - begin, (uint64_t)STORE_BATCH_HEADER_SECTORS));
+    return MAX(offset, ALIGN_DOWN((uint32_t)sector, STORE_BATCH_HEADER_SECTORS));
 }
 
 void store_walk(struct store *s, struct walk *w, uint32_t segment, uint32_t offset)
@@ -137,6 +140,7 @@ static enum place_holds look_on(struct store *s, struct store_batch *b, uint32_t
 
 struct ahead {
     struct walk walk;
+    struct store *store;
     uint64_t expected;
 };
 
@@ -147,15 +151,42 @@ static void see_ahead(struct walk *w, const struct store_batch *b, uint32_t offs
     w->stop = b->sequence > a->expected;
 }
 
+/* The last batch may be torn in its header: what is whole of it counts. */
+static void take_ahead(struct walk *w, const struct store_record *head, uint64_t sector)
+{
+    struct ahead *a = container_of(w, struct ahead, walk);
+    struct store *s = a->store;
+    uint64_t sequence = head->sequence;
+    uint32_t slot = head->slot;
+    if (sequence >= a->expected && store_take_orphan(s, head, sector, a->expected - 1)) {
+        s->next_batch = MAX(s->next_batch, sequence + 1);
+        finding(s->findings, FINDING_NOTE,
+                "slot %u: the header of its batch, %ju, the last one, is torn: sector %ju", slot,
+                (uintmax_t)sequence, (uintmax_t)sector);
+    }
+}
+
+static bool walk_ahead(struct store *s, struct ahead *a)
+{
+    store_walk(s, &a->walk, s->segment, s->offset);
+    if (!a->walk.stop && s->next_segment != s->segment) {
+        store_walk(s, &a->walk, s->next_segment, 0);
+    }
+    return a->walk.stop;
+}
+
 /* Whether a later batch is where the next ones would be: then one in between is damaged. */
 static bool later_ahead(struct store *s)
 {
-    struct ahead a = {.walk = {.batch = see_ahead}, .expected = s->next_batch};
-    store_walk(s, &a.walk, s->segment, s->offset);
-    if (!a.walk.stop && s->next_segment != s->segment) {
-        store_walk(s, &a.walk, s->next_segment, 0);
-    }
-    return a.walk.stop;
+    struct ahead a = {.walk = {.batch = see_ahead}, .store = s, .expected = s->next_batch};
+    return walk_ahead(s, &a);
+}
+
+static void take_torn(struct store *s)
+{
+    struct ahead a = {
+        .walk = {.batch = see_ahead, .orphan = take_ahead}, .store = s, .expected = s->next_batch};
+    (void)walk_ahead(s, &a);
 }
 
 /* Where the log goes on; in its own segment when nothing says so. */
@@ -197,7 +228,10 @@ void store_log_read(struct store *s)
                 "all segments are read",
                 (uintmax_t)s->next_batch, s->segment, s->offset);
         store_full_read(s);
-    } else if (s->batches > 0) {
+        return;
+    }
+    if (s->batches > 0) {
         apply_batch(s, &s->last, last_offset, true);
     }
+    take_torn(s);
 }

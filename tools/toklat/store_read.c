@@ -162,8 +162,7 @@ static bool take_memory(struct store *s)
     /* Read in whole sectors. */
     s->index = calloc(1, ALIGN_UP(slots * sizeof(*s->index), STORE_SECTOR_BYTES));
     s->sequence = calloc(slots, sizeof(*s->sequence));
-    s->record = malloc(STORE_RECORD_BYTES_MAX);
-    return s->index && s->sequence && s->record;
+    return s->index && s->sequence;
 }
 
 enum store_result store_open(struct store *s, struct image *im, struct findings *f)
@@ -197,12 +196,20 @@ void store_close(struct store *s)
     s->record = NULL;
 }
 
+void *store_buffer(struct store *s)
+{
+    if (!s->record) {
+        s->record = malloc(STORE_RECORD_BYTES_MAX);
+    }
+    return s->record;
+}
+
 static const struct store_record *read_record(struct store *s, uint32_t slot,
                                               const struct store_place *p, uint32_t sectors,
                                               struct why *why)
 {
-    const struct store_record *r = s->record;
-    if (!image_read(s->image, p->sector, s->record, sectors)) {
+    struct store_record *r = store_buffer(s);
+    if (!r || !image_read(s->image, p->sector, r, sectors)) {
         refuse(why, "%u sectors cannot be read", sectors);
         return NULL;
     }

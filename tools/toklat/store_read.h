@@ -53,7 +53,7 @@ struct store {
     bool full;                 /* all segments were read */
     uint64_t damaged;          /* records that were passed over by that */
     uint32_t torn;             /* records of the last batch that are not whole */
-    void *record;              /* STORE_RECORD_BYTES_MAX, for whoever reads one */
+    void *record;              /* what was read last; NULL: nothing yet */
 };
 
 /* Reads all but the records. The store must be closed whatever the result is. */
@@ -66,6 +66,9 @@ const struct store_record *store_record_head(struct store *s, uint32_t slot,
                                              const struct store_place *p, struct why *why);
 const struct store_record *store_record_whole(struct store *s, uint32_t slot,
                                               const struct store_place *p, struct why *why);
+
+/* s->record with STORE_RECORD_BYTES_MAX, for whoever reads one; NULL: no memory. */
+void *store_buffer(struct store *s);
 
 /* A sound header at (segment, offset) in `b`. */
 bool store_batch_read(struct store *s, uint32_t segment, uint32_t offset, struct store_batch *b,
@@ -87,6 +90,11 @@ void store_full_read(struct store *s);
 
 /* The index as the checkpoint has it, or empty. */
 void store_index_again(struct store *s);
+
+/* A record that belongs to no sound batch: taken when it is whole, and its sequence is above `above`
+ * or there is nothing left where the index points to. Whether it was. */
+bool store_take_orphan(struct store *s, const struct store_record *head, uint64_t sector,
+                       uint64_t above);
 
 /* Applies an entry of a batch with `sequence`. */
 void store_apply(struct store *s, const struct store_entry *e, uint64_t sequence);

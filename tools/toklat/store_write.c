@@ -67,6 +67,8 @@ static bool write_checkpoint(struct writer *w, bool clean)
     c.entries = store_slots(&s->super);
     c.entries_crc = crc32c(0, s->index, bytes);
     c.clean = clean;
+    c.next_segment = w->next_segment;
+    c.boots = s->super.boots;
     c.crc = structure_crc(&c, sizeof(c));
     if (!write_index(s, w->area) || !image_write(s->image, s->super.checkpoint[w->area], &c, 1) ||
         !s->image->flush(s->image)) {
@@ -113,7 +115,7 @@ bool writer_begin(struct writer *w, struct store *s, uint32_t segments, const ch
     w->batch = calloc(WRITE_BATCH_SECTORS, STORE_SECTOR_BYTES);
     w->checkpoint = c->sequence;
     w->ticks_ns = MAX(c->ticks_ns, s->last.ticks_ns);
-    w->clean = c->clean && s->batches == 0;
+    w->clean = c->clean && c->boots == s->super.boots && s->batches == 0;
     w->area = s->newest == 0;
     if (!w->live || !w->batch) {
         complain("%s: not enough memory", path);

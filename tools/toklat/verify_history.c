@@ -22,6 +22,7 @@ struct history {
     struct verify_counts *counts;
     struct newest *other; /* slot i + 1 */
     uint64_t *seen;       /* sequence of the batch that has what the index says; 0: none yet */
+    uint64_t *newest;     /* highest sequence of a batch, by segment */
     uint64_t previous;    /* sequence of the batch before, in this segment */
 };
 
@@ -65,6 +66,7 @@ static void see_batch(struct walk *w, const struct store_batch *b, uint32_t offs
                 b->segment, offset, (uintmax_t)b->boots, (uintmax_t)s->super.boots);
     }
     h->previous = b->sequence;
+    h->newest[b->segment] = MAX(h->newest[b->segment], b->sequence);
     for (uint32_t i = 0; i < b->count; i++) {
         see_entry(h, b, offset, i);
     }
@@ -77,6 +79,16 @@ static void see_orphan(struct walk *w, const struct store_record *r, uint64_t se
     container_of(w, struct history, walk)->counts->orphans++;
 }
 
+/* Whether the batch of a record may have been the last one, torn in its header: the log went on
+ * elsewhere. */
+static bool was_last(const struct history *h, uint32_t slot, const struct store_place *p)
+{
+    const struct store_super *super = &h->store->super;
+    const struct store_record *r = store_record_head(h->store, slot, p, NULL);
+    return r &&
+           r->sequence > h->newest[(p->sector - super->first_segment) / super->segment_sectors];
+}
+
 static void compare(struct history *h, uint32_t slot)
 {
     struct store *s = h->store;
@@ -87,8 +99,8 @@ static void compare(struct history *h, uint32_t slot)
         return; /* its batch may be gone */
     }
     if (seen == 0) {
-        finding(s->findings, FINDING_ERROR, "slot %u: sector %u: no sound batch has this record",
-                slot, p->sector);
+        finding(s->findings, was_last(h, slot, p) ? FINDING_NOTE : FINDING_ERROR,
+                "slot %u: sector %u: no sound batch has this record", slot, p->sector);
         return;
     }
     if (other->sequence <= seen) {
@@ -125,11 +137,13 @@ bool verify_history(struct store *s, struct verify_counts *counts)
     h.walk = (struct walk){.batch = see_batch, .orphan = see_orphan};
     h.other = calloc(slots, sizeof(*h.other));
     h.seen = calloc(slots, sizeof(*h.seen));
-    bool memory = h.other && h.seen;
+    h.newest = calloc(s->super.segments, sizeof(*h.newest));
+    bool memory = h.other && h.seen && h.newest;
     if (memory) {
         look_at_all(&h);
     }
     free(h.other);
     free(h.seen);
+    free(h.newest);
     return memory;
 }
