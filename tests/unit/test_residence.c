@@ -158,6 +158,9 @@ static void test_killed_while_leaving(void **state)
     (void)state;
     live(WEB, 1, FOREVER);
     begin_to_leave(WEB);
+    machine_disk->held = false;
+    assert_true(store_work()); /* it is written; when it is flushed it is out */
+    machine_disk->held = true;
     machine_vm(WEB)->nic.rx.used = IPA(0x3000); /* text */
     uint8_t frame[64];
     frame_make(frame, sizeof(frame), 0, WEB);
@@ -298,6 +301,33 @@ static void test_out_of_room_goes_on(void **state)
     machine_disk_turn();
     assert_ptr_equal(machine_current(), grows);
     machine_check(true);
+}
+
+/* Whoever waits for room is busy, and may have to make room for others. */
+static void test_out_of_room_has_to_leave(void **state)
+{
+    (void)state;
+    live(WEB + 2, 1, FOREVER);
+    press_out(WEB + 2);
+    live(WEB, 1, FOREVER);
+    frame_for(WEB + 1);
+    struct vm *grows = machine_current();
+    machine_hold_frames(0);
+    machine_disk->held = true;
+    machine_abort(IPA(GUEST_UNUSED + 8 * PAGE_SIZE), ACCESS_WRITE);
+    assert_int_equal(grows->wait, WAIT_ROOM);
+    machine_release_frames();
+    machine_hold_frames(2); /* for whom the frame is for */
+    frame_for(WEB + 2);
+    assert_int_equal(state_of(WEB + 2), VM_COMING);
+    machine_advance(2 * NS_PER_S);
+    machine_check(true);
+    assert_true(grows->leaving);
+    machine_release_frames();
+    machine_disk->held = false;
+    machine_quiet();
+    machine_check(true);
+    assert_int_equal(state_of(WEB + 1), VM_LIVE);
 }
 
 /* --- pages that are still in the store ---------------------------------------------------- */
@@ -451,6 +481,7 @@ int main(void)
         disk_test(test_without_frames_the_new_queue),
         disk_test(test_out_of_room),
         disk_test(test_out_of_room_goes_on),
+        disk_test(test_out_of_room_has_to_leave),
         disk_test(test_pages_are_fetched),
         disk_test(test_hypercalls_are_made_again),
         disk_test(test_frames_wait_for_rings),
