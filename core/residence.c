@@ -64,7 +64,8 @@ static enum gate_answer leave(struct gate_resident *resident)
 {
     struct vm *vm = container_of(resident, struct vm, gate);
     const struct timeout *t = &vm->stub->timeout;
-    bool soon = timeout_waiting(t) && t->deadline <= counter_now() + ticks_from_ns(ARRIVAL_AHEAD_NS);
+    bool soon =
+        timeout_waiting(t) && t->deadline <= counter_now() + ticks_from_ns(ARRIVAL_AHEAD_NS);
     if (vm->ended || vm->fetch || soon) { /* it would be read again at once */
         return GATE_NEVER;
     }
@@ -234,6 +235,7 @@ void residence_forget(struct stub *s, uint32_t marker)
     if (store_is_open() && s->number &&
         (s->place.sector != marker || store_is_pending(s->number))) {
         store_mark(s->number, marker);
+        residence_work_due = true;
     }
 }
 

@@ -118,9 +118,7 @@ enum err vm_create(struct group *g, uint32_t *number)
     s->state = VM_DEFINED;
     g->defined++;
     *number = s->number;
-    if (store_is_open()) {
-        store_mark(s->number, STORE_EXISTS);
-    }
+    residence_forget(s, STORE_EXISTS);
     return OK;
 }
 

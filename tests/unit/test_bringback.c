@@ -309,6 +309,25 @@ static void test_shutdown_while_reading(void **state)
     assert_int_equal(mark_of(WEB), 4);
 }
 
+/* A masked event that came when its record was written already. */
+static void test_an_event_at_shutdown(void **state)
+{
+    (void)state;
+    live(WEB, 4, FOREVER);
+    struct vm *web = machine_vm(WEB);
+    web->page->events_masked = TIMER;
+    residence_shutdown();
+    machine_disk->held = true;
+    machine_disk_turn();
+    assert_true(web->leaving);
+    event_post(vm_find(WEB), TIMER);
+    machine_disk->held = false;
+    disk_shutdown();
+    boot_again();
+    frame_for(WEB);
+    assert_int_equal(machine_current()->page->events_pending, TIMER);
+}
+
 static void test_without_a_store(void **state)
 {
     (void)state;
@@ -338,6 +357,7 @@ int main(void)
         disk_test(test_a_disk_that_takes_nothing_more),
         disk_test(test_who_cannot_be_read_begins_anew),
         disk_test(test_shutdown_while_reading),
+        disk_test(test_an_event_at_shutdown),
         disk_test(test_without_a_store),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -412,6 +412,19 @@ static void test_destroyed_while_fetching(void **state)
     assert_int_equal(transit_get_counters().live, 0);
 }
 
+/* The disk is told at once, whoever else runs. */
+static void test_a_page_is_read_while_others_run(void **state)
+{
+    (void)state;
+    live(WEB + 1, 1, FOREVER);
+    struct vm *web = come_bare(WEB);
+    frame_for(WEB + 1); /* is ready */
+    machine_abort(IPA(MARK_AT), ACCESS_READ);
+    assert_int_equal(web->wait, WAIT_NONE); /* it was read meanwhile */
+    assert_int_equal(web->sched.state == SCHED_BLOCKED, false);
+    machine_check(true);
+}
+
 /* The guest gives the page back that is read for a frame, and then the read fails. */
 static void test_released_while_fetched(void **state)
 {
@@ -419,7 +432,7 @@ static void test_released_while_fetched(void **state)
     struct vm *web = come_bare(WEB);
     machine_disk->held = true;
     frame_for(WEB);
-    assert_non_null(web->fetch);
+    assert_true(web->fetch && machine_disk->queued == 1);
     assert_true(machine_call(TOKLAT_PAGE_RELEASE, GUEST_RX, 0x20) >= 0);
     fake_block_fail(machine_disk,
                     (struct fake_fault){.op = BLOCK_READ, .to = UINT64_MAX, .times = 1});
@@ -427,7 +440,8 @@ static void test_released_while_fetched(void **state)
     machine_disk_turn();
     machine_check(true);
     assert_int_equal(residence_counters.wakes_damaged, 0);
-    assert_int_equal(state_of(WEB), VM_LIVE);
+    assert_int_equal(state_of(WEB), VM_DEAD); /* for a ring of zeroes, which is its own affair */
+    assert_true(output_has("killed: receive queue"));
 }
 
 static void test_a_page_that_cannot_be_read(void **state)
@@ -486,6 +500,7 @@ int main(void)
         disk_test(test_hypercalls_are_made_again),
         disk_test(test_frames_wait_for_rings),
         disk_test(test_destroyed_while_fetching),
+        disk_test(test_a_page_is_read_while_others_run),
         disk_test(test_released_while_fetched),
         disk_test(test_a_page_that_cannot_be_read),
         disk_test(test_leaves_with_all_its_pages),
