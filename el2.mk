@@ -87,7 +87,7 @@ build/el2/libfdt.a: $(LIBFDT_C:%=build/el2/libfdt/%.o)
 
 build/el2/libfdt/%.o: build/libfdt/.headers build/el2/flags
 	@mkdir -p $(@D)
-	$(call say,CC,libfdt/$*.c) $(CC) $(EL2_CFLAGS) -w $(EL2_INCLUDE) -c -o $@ $(LIBFDT_DIR)/$*.c
+	$(call say,CC,libfdt/$*.c) $(CC) $(EL2_CFLAGS) -Os -w $(EL2_INCLUDE) -c -o $@ $(LIBFDT_DIR)/$*.c
 
 # LZ4, as mm/lz4.h has it. EL2 calls it with the MMU on, so it may load words where they lie; joined
 # with its callers by -flto it would not. Its body once, not for each way of calling it.

@@ -196,6 +196,7 @@ static void end_read(struct store_io *io, enum err e)
     } else if (e == ERR_NO_MEMORY) {
         gate_arrived(&gatekeeper, &t->waiter, NULL, 0);
         (void)arrival_want(s);
+        gatekeeper.admit_later = true; /* not before frames have become free */
     } else {
         begin_anew(t, s, e);
     }

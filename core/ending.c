@@ -98,12 +98,14 @@ static void reap(struct vm *vm)
     }
 }
 
-void vm_reap(void)
+bool vm_reap(void)
 {
-    struct run *r = run_this();
-    while (!list_empty(&r->ending)) {
-        reap(list_first(&r->ending, struct vm, ending));
+    struct list *ending = &run_this()->ending;
+    bool any = !list_empty(ending);
+    while (!list_empty(ending)) {
+        reap(list_first(ending, struct vm, ending));
     }
+    return any;
 }
 
 void vm_destroy(struct stub *s)

@@ -27,7 +27,7 @@ static enum err read_part(struct transit *t, struct vm *vm)
 {
     const struct store_place *p = &vm->stub->place;
     uint32_t end = p->sectors * STORE_SECTOR_BYTES, offset = 0, bytes = end;
-    if (!t->whole) {
+    if (t->page != RECORD_ALL_PAGES) {
         if (!record_locate(&vm->space, t->page, &offset, &bytes)) {
             return ERR_NOT_FOUND;
         }
@@ -51,8 +51,7 @@ bool fetch_begin(struct vm *vm, bool whole)
     if (t->bytes) {
         return true;
     }
-    t->page = vm->space.away_page;
-    t->whole = whole;
+    t->page = whole ? RECORD_ALL_PAGES : vm->space.away_page;
     t->retries = 0;
     if (read_part(t, vm) != OK) {
         transit_abandon(vm);
@@ -96,28 +95,32 @@ bool residence_wait_for_page(struct vm *vm)
 static void give_up(struct vm *vm, enum err e)
 {
     const struct group *g = vm_group(vm);
-    log_warn("[%s/%u] page %u of its record cannot be used (%s): it begins anew", g->config->name,
-             vm_instance(vm->stub), vm->fetch->page, err_name(e));
+    log_warn("[%s/%u] pages of its record cannot be used (%s): it begins anew", g->config->name,
+             vm_instance(vm->stub), err_name(e));
     residence_counters.wakes_damaged++;
     vm_reset(vm);
 }
 
-/* A page is here, or there was no frame for it: then frames are lost, as on any wire, and the VM
- * waits for room. */
-static void go_on(struct transit *t, struct vm *vm, enum err e)
+/* There was no frame: what was parked is lost, as on any wire, and who needs the page waits for
+ * room. Whoever was to leave stays, until it wakes or idles. */
+static void no_frame(struct vm *vm)
 {
-    if (e != ERR_NO_MEMORY) {
-        transit_unpark(t, network_hand_over, vm);
+    transit_abandon(vm);
+    if (vm->wait == WAIT_PAGE) {
+        wait_for_room(vm);
     }
-    if (!t->first || vm->ended || e == ERR_NO_MEMORY) {
-        transit_abandon(vm);
-    } else {
+}
+
+static void go_on(struct transit *t, struct vm *vm)
+{
+    transit_unpark(t, network_hand_over, vm);
+    if (t->first && !vm->ended) {
         (void)fetch_begin(vm, false);
+    } else {
+        transit_abandon(vm);
     }
     vm_show_account(vm);
-    if (vm->wait == WAIT_PAGE && e == ERR_NO_MEMORY) {
-        wait_for_room(vm);
-    } else if (vm->wait == WAIT_PAGE) {
+    if (vm->wait == WAIT_PAGE) {
         run_go_on(vm);
     } else if (vm->wait >= WAIT_IDLE && vm->sched.state == SCHED_BLOCKED) {
         const struct timeout *timeout = &vm->stub->timeout;
@@ -135,7 +138,7 @@ static void fetched(struct store_io *io, enum err e)
     if (vm && e == OK) {
         uint32_t before = vm->space.stored_pages;
         e = record_fetch(&vm->space, &vm_group(vm)->template->space, arch_ptr(t->buffer), t->offset,
-                         t->bytes, t->page, residence_one_page() && !t->whole);
+                         t->bytes, t->page, residence_one_page());
         residence_counters.fetched_pages += before - vm->space.stored_pages;
     }
     bool moved = vm && t->sector != vm->stub->place.sector + t->offset / STORE_SECTOR_BYTES;
@@ -148,8 +151,10 @@ static void fetched(struct store_io *io, enum err e)
     }
     if (!vm) {
         transit_free(t);
-    } else if (e == OK || e == ERR_NO_MEMORY || e == ERR_NOT_FOUND) {
-        go_on(t, vm, e);
+    } else if (e == ERR_NO_MEMORY) {
+        no_frame(vm);
+    } else if (e == OK || e == ERR_NOT_FOUND) {
+        go_on(t, vm);
     } else {
         give_up(vm, e);
         transit_abandon(vm);

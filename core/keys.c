@@ -115,7 +115,8 @@ static void key_counters(void)
     log_raw("dropped: %llu spoofed, %llu out of reach, %llu to nobody, %llu malformed, %llu for "
             "VMs not ready, %llu at the uplink\n",
             ULL(s.dropped_spoofed), ULL(s.dropped_reach), ULL(s.dropped_unknown),
-            ULL(s.dropped_malformed), ULL(n.not_ready), ULL(n.uplink_dropped));
+            ULL(s.dropped_malformed), ULL(n.not_ready + residence_counters.dropped),
+            ULL(n.uplink_dropped));
     log_raw("console: %llu lines of VMs dropped\n", ULL(uart_dropped()));
     if (u) {
         log_raw("uplink %s: %llu received, %llu sent, %llu not sent, %llu polls\n", u->name,

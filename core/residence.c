@@ -63,7 +63,9 @@ enum err residence_write_out(struct vm *vm)
 static enum gate_answer leave(struct gate_resident *resident)
 {
     struct vm *vm = container_of(resident, struct vm, gate);
-    if (vm->ended || vm->fetch) {
+    const struct timeout *t = &vm->stub->timeout;
+    bool soon = timeout_waiting(t) && t->deadline <= counter_now() + ticks_from_ns(ARRIVAL_AHEAD_NS);
+    if (vm->ended || vm->fetch || soon) { /* it would be read again at once */
         return GATE_NEVER;
     }
     enum err e = residence_write_out(vm);

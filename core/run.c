@@ -235,12 +235,12 @@ static __attribute__((noinline)) struct context *next_slow(struct run *r)
         expire(r, now);
         bool starting = group_start_some(); /* before residence_work, which then stays due */
         bool more = residence_work(now);
+        more |= vm_reap();
         struct sched_entry *e = residence_stopping ? NULL : mux_start(&r->mux, now);
         if (e) {
             return enter(r, container_of(e, struct vm, sched));
         }
         bool received = network_poll_again();
-        vm_reap();
         if (!starting && !received && !more) {
             sleep(r);
         }

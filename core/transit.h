@@ -19,14 +19,13 @@ struct transit {
     struct store_io io;
     struct stub *stub; /* NULL: nobody waits for it any more */
     uint32_t sector;   /* of the record that is read */
-    uint32_t page;     /* of a live VM: the one that is needed */
+    uint32_t page;     /* of a live VM: the one that is needed, or RECORD_ALL_PAGES */
     uint32_t offset;   /* ... and where in the record the bytes are that are read */
     uint32_t bytes;    /* that are read; 0: nothing is */
     pa_t buffer;       /* of 2^order frames */
     struct parked *first, *last;
     uint8_t parked;
     uint8_t retries;
-    bool whole; /* all pages are to come */
 };
 
 void transit_init(void);

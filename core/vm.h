@@ -148,8 +148,9 @@ void vm_kill(struct vm *vm, const char *fmt, ...) PRINTF(2, 3);
 void vm_exit(struct vm *vm, uint64_t status);
 void vm_reset(struct vm *vm);
 
-/* Frees the VMs of this CPU that ended. Called when a trap is done with its VM. */
-void vm_reap(void);
+/* Frees the VMs of this CPU that ended; returns whether there were any. Called when a trap is done
+ * with its VM. */
+bool vm_reap(void);
 
 static inline struct group *vm_group(const struct vm *vm)
 {

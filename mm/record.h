@@ -58,10 +58,12 @@ enum err record_read_template(struct space *s, const struct store_record *r, siz
 /* Where in its record, in bytes, page `page` is. False: it is not in the store. */
 bool record_locate(const struct space *s, uint32_t page, uint32_t *offset, uint32_t *bytes);
 
+#define RECORD_ALL_PAGES UINT32_MAX
+
 /* Brings page `need` of `s` into memory, and unless it is to be the `only` one all others whose
  * bytes lie in [offset, offset + bytes) of the record as well, which are at `data`, as far as
- * frames are free. ERR_NO_MEMORY, ERR_INVALID: `need` could not be brought, its bytes are damaged.
- */
+ * frames are free. RECORD_ALL_PAGES: all of these are needed. ERR_NO_MEMORY, ERR_INVALID: what is
+ * needed could not be brought, its bytes are damaged. */
 enum err record_fetch(struct space *s, const struct space *template, const void *data,
                       uint32_t offset, uint32_t bytes, uint32_t need, bool only) MUST_USE;
 

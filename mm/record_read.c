@@ -206,23 +206,27 @@ static enum err fetch_page(struct space *s, const struct space *template, uint32
     return e;
 }
 
-/* The others that came along: it does not matter if one cannot be brought. */
-static void fetch_others(struct space *s, const struct space *template, const struct piece *p)
+static enum err fetch_all(struct space *s, const struct space *template, const struct piece *p)
 {
-    for (uint32_t page = 0; page < s->layout->pages; page++) {
+    enum err e = OK;
+    for (uint32_t page = 0; e == OK && page < s->layout->pages; page++) {
         const pte_t *entry = entry_of(s, page);
         if (!entry) {
             page |= PAGES_PER_BLOCK - 1;
-        } else if (piece_has(p, *entry) && fetch_page(s, template, page, p, 0) != OK) {
-            return;
+        } else if (piece_has(p, *entry)) {
+            e = fetch_page(s, template, page, p, 0);
         }
     }
+    return e;
 }
 
 enum err record_fetch(struct space *s, const struct space *template, const void *data,
                       uint32_t offset, uint32_t bytes, uint32_t need, bool only)
 {
     struct piece p = {data, offset, bytes};
+    if (need == RECORD_ALL_PAGES) {
+        return fetch_all(s, template, &p);
+    }
     const pte_t *entry = entry_of(s, need);
     if (entry && piece_has(&p, *entry)) { /* else it was given back meanwhile */
         enum err e = fetch_page(s, template, need, &p, PTE_AF);
@@ -231,7 +235,8 @@ enum err record_fetch(struct space *s, const struct space *template, const void 
         }
     }
     if (!only) {
-        fetch_others(s, template, &p);
+        (void)fetch_all(s, template,
+                        &p); /* what came along; it will be asked for if it is missed */
     }
     return OK;
 }

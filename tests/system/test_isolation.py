@@ -136,7 +136,7 @@ def test_more_vms_than_identifiers(cpu):
     with Machine(source(watch), mem="128M", cpu=cpu) as machine:
         machine.wait_until(lambda: machine.console().count("PASS pattern") == WATCHERS)
         start = machine.send_key("v")
-        machine.wait_for(rf"group watch: .* {WATCHERS} live, 0 dead", 20, start)
+        machine.wait_for(rf"group watch: .* {WATCHERS} live, 0 stored, 0 dead", 20, start)
         assert "FAIL" not in machine.console()
 
 

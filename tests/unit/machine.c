@@ -378,6 +378,15 @@ void machine_disk_turn(void)
     machine_interrupt();
 }
 
+void machine_shutdown(void)
+{
+    PLAY((residence_shutdown(), 0));
+    for (unsigned i = 0; i < 10000 && !machine_power_offs; i++) {
+        machine_disk_turn();
+        machine_check(false);
+    }
+}
+
 void machine_advance(uint64_t ns)
 {
     host_time_advance(ticks_from_ns(ns));
@@ -501,6 +510,7 @@ void machine_release_frames(void)
     while (held_count) {
         (void)frame_unref(held[--held_count]);
     }
+    gate_poke(&gatekeeper); /* as whoever gives frames back does */
 }
 
 struct machine_frames machine_frames(void)

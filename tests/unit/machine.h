@@ -55,6 +55,9 @@ void machine_remove_disk(void);
 /* The disk's interrupt. What it has done is taken, unless it is held. */
 void machine_disk_turn(void);
 
+/* Shuts down, and turns the disk until the machine has switched itself off, or never will. */
+void machine_shutdown(void);
+
 /* How often the machine switched itself off; nothing runs then until the next machine_init. */
 extern unsigned machine_power_offs;
 

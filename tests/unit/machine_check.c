@@ -62,7 +62,6 @@ static void add_resident(struct sums *sums, const struct vm *vm)
 {
     const struct gate_resident *r = &vm->gate;
     bool idles = vm->sched.state == SCHED_BLOCKED && vm->wait >= WAIT_IDLE;
-    must(!vm->ended || r->state != GATE_IDLE);
     must(vm->leaving || r->state != GATE_LEAVING);
     must(!vm_group(vm)->config->supervisor || r->state == GATE_APART);
     must(vm->ended || !store_takes_records() || r->state != GATE_IDLE || idles);
@@ -88,7 +87,7 @@ static void check_live(const struct vm *vm, bool waiting)
     must(vm->sched.state != SCHED_RUNNING || vm->wait == WAIT_NONE);
     must(vm->sched.state != SCHED_BLOCKED || vm->wait != WAIT_NONE);
     must(!timeout_waiting(&vm->stub->timeout) || vm->sched.state == SCHED_BLOCKED);
-    if (waiting && vm->sched.state == SCHED_BLOCKED) {
+    if (waiting && vm->sched.state == SCHED_BLOCKED && vm->wait >= WAIT_IDLE) {
         uint64_t told = (p->events_pending | vm->stub->events) & ~p->events_masked;
         must((told & TOKLAT_EVENTS_ALL) == 0);
     }
@@ -179,7 +178,7 @@ static void check_cpu(const struct sums *sums)
     must(sums->fp_owner_lives || !host_context_fp_owner());
     must(r->mux.ready_count == sums->ready);
     must(length(&r->mux.ready) + length(&r->mux.boosted) == sums->ready);
-    must(vm || sums->ready == 0);
+    must(vm || sums->ready == 0 || residence_stopping);
     must(!vm || !vm->ended);
     must(vm || list_empty(&r->ending));
     must(r->armed == host_timer_deadline());
