@@ -204,7 +204,8 @@ def test_a_read_only_device_is_read(path):
 
 
 def test_a_full_store_keeps_what_it_has(tmp_path):
-    """More VMs than it has room for: those that are in go on, and what it holds stays sound."""
+    """More VMs than it has room for: what it holds stays sound, and those that are in it come and
+    go as ever at the next boot."""
     path = make_store(tmp_path, "--size", "9M", "--segment", "1M", "--vms", "2048")
     count = 1500
     with machine_on(path, vms=count) as machine:
@@ -215,6 +216,7 @@ def test_a_full_store_keeps_what_it_has(tmp_path):
                 break
             answered = instance
         assert VMS < answered < count, "the test needs more"
+        machine.wait_for(r"warning: store: full: VMs that have no record in it stay in memory")
         assert store(machine)["refused_full"] > 0
         assert machine.get("/")[0] == 200
         machine.cut_power()
@@ -223,7 +225,7 @@ def test_a_full_store_keeps_what_it_has(tmp_path):
     assert len(kept) > VMS
     with machine_on(path, vms=count) as machine:
         machine.wait_until_serving()
-        for slot in sorted(kept)[1:60]:
+        for slot in [slot for slot in sorted(kept) if slot >= WEB]:
             assert machine.get_json(f"/vm/{slot - WEB + 1}/status.json")["requests"] == 2
 
 
