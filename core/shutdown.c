@@ -55,8 +55,8 @@ static bool write_out(struct vm *vm)
     return true;
 }
 
-/* One part of a pass over all VMs; true: all of them are out. */
-static bool all_are_out(void)
+/* One part of a pass over all VMs. False: the store must first have done something. */
+static bool pass_on(void)
 {
     for (uint32_t i = 0; i < STUBS_AT_ONCE && next < vm_table_size(); i++, next++) {
         struct stub *s = vm_stub(next);
@@ -68,22 +68,28 @@ static bool all_are_out(void)
             return false;
         }
     }
-    if (next < vm_table_size()) {
-        residence_work_due = true;
-        return false;
-    }
-    bool done = !any_left && gatekeeper.arriving_count == 0;
+    return true;
+}
+
+/* The pass is over: either all are out, or some are on their way, and another one will tell. */
+static bool end_pass(void)
+{
+    bool waits = any_left || gatekeeper.arriving_count > 0;
     any_left = false;
     next = 1;
-    return done;
+    if (!waits) {
+        checkpointed = true;
+        store_checkpoint(true);
+    }
+    return !waits;
 }
 
 bool shutdown_work(void)
 {
-    if (!checkpointed && all_are_out()) {
-        checkpointed = true;
-        store_checkpoint(true);
-    } else if (checkpointed && !off && store_settled()) {
+    if (!checkpointed) {
+        return pass_on() && (next < vm_table_size() || end_pass());
+    }
+    if (!off && store_settled()) {
         off = true;
         power_off();
     }
