@@ -335,6 +335,32 @@ static void flips_in_headers(void **state)
     end_of_past();
 }
 
+/* A file that was cut off: what lies in front is there, and the store goes on. */
+static void a_store_that_is_cut_off(void **state)
+{
+    (void)state;
+    make_past(8);
+    for (uint32_t there = STORE_SEGMENTS_MIN; there < SEGMENTS; there++) {
+        back_to_past();
+        uint64_t sectors = segment_sector(there) + 100;
+        uint64_t all = world.disk.device.sectors;
+        fake_block_truncate(&world.disk, sectors);
+        world_boot();
+        assert_int_equal(store_get_counters().segments, there);
+        assert_true(store_takes_records());
+        for (uint32_t slot = 1; slot <= 5; slot++) {
+            assert_true(world_must_put(slot, 3000));
+        }
+        assert_true(world_settle());
+        for (uint32_t slot = 1; slot <= 5; slot++) {
+            assert_int_equal(world_version_at(slot, &world.slots[slot].place),
+                             world.slots[slot].durable);
+        }
+        fake_block_truncate(&world.disk, all);
+    }
+    end_of_past();
+}
+
 static void flips_anywhere(void **state)
 {
     (void)state;
@@ -358,6 +384,7 @@ int main(void)
         cmocka_unit_test(cuts_and_then_no_index),
         cmocka_unit_test(flips_in_headers),
         cmocka_unit_test(flips_anywhere),
+        cmocka_unit_test(a_store_that_is_cut_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
