@@ -77,7 +77,8 @@ static enum gate_answer leave(struct gate_resident *resident)
         log_warn("[%s/%u] is too large for a record: it stays", vm_group(vm)->config->name,
                  vm_instance(vm->stub));
     }
-    return e == OK ? GATE_STARTED : e == ERR_RANGE ? GATE_NEVER : GATE_LATER;
+    bool stays = e == ERR_RANGE || e == ERR_NO_MEMORY; /* too large, or the store is full */
+    return e == OK ? GATE_STARTED : stays ? GATE_NEVER : GATE_LATER;
 }
 
 static enum gate_answer evict(struct gate_resident *resident)

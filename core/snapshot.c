@@ -107,16 +107,16 @@ static void put_head(struct store_record *r, struct vm *vm, uint32_t slot)
     }
 }
 
-/* Room for a record of `s`; less than it could take at most when that is too much: what it really
- * takes may fit. */
-static enum err reserve(const struct vm *vm, const struct space *template, uint32_t *room,
-                        struct store_record **out)
+/* Room for a record of `slot`; less than it could take at most when that is too much: what it
+ * really takes may fit. */
+static enum err reserve(uint32_t slot, const struct vm *vm, const struct space *template,
+                        uint32_t *room, struct store_record **out)
 {
     uint64_t most = record_bytes_max(&vm->space, template, vm->context.extra);
     void *memory = NULL;
     *room = (uint32_t)MIN(most + STORE_SECTOR_BYTES,
                           (uint64_t)STORE_RECORD_SECTORS_MAX * STORE_SECTOR_BYTES);
-    enum err e = store_reserve(*room, &memory);
+    enum err e = store_reserve(slot, *room, &memory);
     *out = memory;
     return e;
 }
@@ -132,7 +132,7 @@ enum err snapshot_write(struct vm *vm)
     if (!g->template_id) {
         return g->unsavable ? ERR_RANGE : ERR_BUSY;
     }
-    enum err e = reserve(vm, &g->template->space, &room, &r);
+    enum err e = reserve(vm->stub->number, vm, &g->template->space, &room, &r);
     if (e != OK) {
         return e;
     }
@@ -155,7 +155,7 @@ enum err snapshot_write_template(struct group *g)
     struct vm *vm = g->template;
     struct store_record *r;
     uint32_t room;
-    enum err e = reserve(vm, NULL, &room, &r);
+    enum err e = reserve(store_template_slot(g->index), vm, NULL, &room, &r);
     if (e != OK) {
         return e;
     }

@@ -216,7 +216,16 @@ static uint64_t full_sectors(void)
     return usable * store.super.segment_sectors / FULL_DENOMINATOR * FULL_NUMERATOR;
 }
 
-enum err store_reserve(uint32_t bytes, void **out)
+static void say_full(void)
+{
+    if (!store.was_full) {
+        log_warn("store: full: VMs that have no record in it stay in memory");
+    }
+    store.was_full = true;
+    store.counters.refused_full++;
+}
+
+enum err store_reserve(uint32_t slot, uint32_t bytes, void **out)
 {
     if (!store_takes_records()) {
         return ERR_DENIED;
@@ -225,9 +234,12 @@ enum err store_reserve(uint32_t bytes, void **out)
     if (sectors > STORE_RECORD_SECTORS_MAX) {
         return ERR_RANGE;
     }
-    uint64_t full = full_sectors(), live = store.live_sectors + sectors;
+    const struct store_place *old = store.ops->place(slot);
+    uint32_t own = store_segment_of(old->sector) == NO_SEGMENT ? 0 : old->sectors;
+    uint64_t full = full_sectors(), live = store.live_sectors + sectors - own;
+    full += own ? full / REPLACE_SHARE : 0;
     if (live > full) {
-        store.counters.refused_full++;
+        say_full();
         return ERR_NO_MEMORY;
     }
     uint32_t pending = store.open->sectors + (store.flying ? store.flying->sectors : 0);

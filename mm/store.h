@@ -52,11 +52,11 @@ bool store_takes_records(void);
 /* Slot of template `index`. */
 uint32_t store_template_slot(unsigned index);
 
-/* Room for a record of at most `bytes` in the open batch, aligned to 8 bytes. It is lost at the
- * next call of this function unless store_commit follows. ERR_BUSY: not now, ops->changed will be
- * called; ERR_RANGE: too large for any batch; ERR_NO_MEMORY: the store is full; ERR_DENIED: it
- * takes no records. */
-enum err store_reserve(uint32_t bytes, void **out) MUST_USE;
+/* Room for a record of `slot` of at most `bytes` in the open batch, aligned to 8 bytes. It is lost
+ * at the next call of this function unless store_commit follows. ERR_BUSY: not now, ops->changed
+ * will be called; ERR_RANGE: too large for any batch; ERR_NO_MEMORY: the store is full, more so for
+ * a slot that has no record yet; ERR_DENIED: it takes no records. */
+enum err store_reserve(uint32_t slot, uint32_t bytes, void **out) MUST_USE;
 
 /* Fills in what the store knows of a record's head: magic, version, uuid, sequence, boots, times.
  */

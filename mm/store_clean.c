@@ -199,6 +199,7 @@ bool clean_work(void)
     if (!moving() && !store.flying && store.open->header->count == 0) {
         c.next = 0;
         store_count_free();
+        store.ops->changed();
     }
     return false;
 }

@@ -23,6 +23,10 @@
 #define FULL_NUMERATOR 3u
 #define FULL_DENOMINATOR 4u
 
+/* What a record that takes the place of another may use beyond that: those who are in a full store
+ * come and go. */
+#define REPLACE_SHARE 8u
+
 #define ENTRY_NEW 0u          /* batch.from: a record that came from above */
 #define ENTRY_VOID UINT32_MAX /* nobody waits for it any more */
 
@@ -51,7 +55,8 @@ struct store {
     uint32_t stranger; /* the last VM that has a record and is not deployed; 0: none */
     bool read_only;
     bool was_clean;
-    bool healing; /* nothing is written before the next checkpoint is complete */
+    bool was_full; /* and it was said */
+    bool healing;  /* nothing is written before the next checkpoint is complete */
 
     /* The log. */
     struct batch batches[2];

@@ -385,16 +385,26 @@ static void scan_all(struct scan *s)
     }
 }
 
+/* All blocks are of one size, which is small when there are few slots. */
+static unsigned seen_order(void)
+{
+    unsigned order = 0;
+    while (order < FRAME_ORDER_MAX && PAGE_SIZE << order <= store.slots * sizeof(uint64_t)) {
+        order++;
+    }
+    return order;
+}
+
 static enum err seen_allocate(void)
 {
     for (uint32_t i = 0; i <= store.slots / SEEN_IN_BLOCK; i++) {
         pa_t pa;
-        enum err e = frame_alloc_block(FRAME_EL2, FRAME_OWNER_NONE, FRAME_ORDER_MAX, &pa);
+        enum err e = frame_alloc_block(FRAME_EL2, FRAME_OWNER_NONE, seen_order(), &pa);
         if (e != OK) {
             return e;
         }
         seen[i] = arch_ptr(pa);
-        memset(seen[i], 0, BLOCK_SIZE);
+        memset(seen[i], 0, PAGE_SIZE << seen_order());
     }
     return OK;
 }
@@ -403,7 +413,7 @@ static void seen_free(void)
 {
     for (uint32_t i = 0; i < SEEN_BLOCKS; i++) {
         if (seen[i]) {
-            frame_unref_block(arch_pa(seen[i]), FRAME_ORDER_MAX);
+            frame_unref_block(arch_pa(seen[i]), seen_order());
             seen[i] = NULL;
         }
     }

@@ -48,7 +48,7 @@ def is_checkpoint(data):
 
 
 def batch_entries(data):
-    """(sequence, [(slot, sector or marker), ...]) of the batch that a write begins with, or None."""
+    """(sequence, [(slot, sector or marker), ...]) of the batch that data begins with, or None."""
     if len(data) < PAGE or struct.unpack_from("<Q", data)[0] != BATCH_MAGIC:
         return None
     head = BATCH_HEAD.unpack_from(data)

@@ -169,7 +169,7 @@ enum err world_put(uint32_t slot, uint32_t bytes)
     uint32_t room = (uint32_t)sizeof(struct store_record) + pages * (PAGE_BYTES + 8);
     void *r;
     assert_true(world.slots[slot].pending == 0 && pages <= PAGES_MAX);
-    enum err e = store_reserve(room, &r);
+    enum err e = store_reserve(slot, room, &r);
     if (e != OK) {
         return e;
     }

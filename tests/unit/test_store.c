@@ -352,7 +352,7 @@ static void a_batch_has_so_many_entries(void **state)
     }
     assert_true(store_drain_marks());
     void *room;
-    assert_int_equal(store_reserve(100, &room), ERR_BUSY);
+    assert_int_equal(store_reserve(1, 100, &room), ERR_BUSY);
     assert_true(world_settle());
 }
 
@@ -361,9 +361,9 @@ static void reserves_are_refused_by_size(void **state)
     (void)state;
     void *room;
     world_boot();
-    assert_int_equal(store_reserve(STORE_RECORD_SECTORS_MAX * 512 + 1, &room), ERR_RANGE);
-    assert_int_equal(store_reserve(UINT32_MAX, &room), ERR_RANGE);
-    assert_int_equal(store_reserve(STORE_RECORD_SECTORS_MAX * 512, &room), OK);
+    assert_int_equal(store_reserve(1, STORE_RECORD_SECTORS_MAX * 512 + 1, &room), ERR_RANGE);
+    assert_int_equal(store_reserve(1, UINT32_MAX, &room), ERR_RANGE);
+    assert_int_equal(store_reserve(1, STORE_RECORD_SECTORS_MAX * 512, &room), OK);
     assert_true(IS_ALIGNED((uintptr_t)room, 8u));
 }
 

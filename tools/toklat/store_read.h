@@ -91,8 +91,8 @@ void store_full_read(struct store *s);
 /* The index as the checkpoint has it, or empty. */
 void store_index_again(struct store *s);
 
-/* A record that belongs to no sound batch: taken when it is whole, and its sequence is above `above`
- * or there is nothing left where the index points to. Whether it was. */
+/* A record that belongs to no sound batch: taken when it is whole, and its sequence is above
+ * `above` or there is nothing left where the index points to. Whether it was. */
 bool store_take_orphan(struct store *s, const struct store_record *head, uint64_t sector,
                        uint64_t above);
 
