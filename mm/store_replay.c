@@ -280,13 +280,13 @@ static bool holds_younger(uint32_t segment, uint32_t at, uint32_t end, uint64_t 
 }
 
 /* Whether a batch that is as young as the expected one, or younger, lies behind it: a header in the
- * middle is damaged. Should only the last one be, the records behind it are taken. The last batch
- * may also be in the next segment again, because it could not be written where it was found. */
+ * middle is damaged. Should only the last one be, the records behind it are taken; and so are
+ * those of a last batch that is in the next segment again, as it could not be written here. */
 static bool younger_follows(const struct position *p)
 {
     const uint32_t size = store.super.segment_sectors;
     lost = (struct lost){.least = p->sequence - 1, .applying = true};
-    if (read_header(p->next, 0) && header_at(0)->sequence + 1 >= p->sequence) {
+    if (read_header(p->next, 0) && header_at(0)->sequence >= p->sequence) {
         return true;
     }
     return (p->next < store.segments &&

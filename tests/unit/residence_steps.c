@@ -20,7 +20,7 @@
 #define WEB_RESERVE 4u
 #define VMS (1u + WEB_COUNT + WEB_RESERVE + 2u)
 #define STAMPS 12u /* pages of a VM that say how far it is */
-#define STAMP_AT(i) (GUEST_UNUSED + (i) * PAGE_SIZE)
+#define STAMP_AT(i) (GUEST_UNUSED + (i)*PAGE_SIZE)
 #define PATIENCE 20000u
 
 #define must(x) ((x) ? (void)0 : fail(#x, __LINE__))

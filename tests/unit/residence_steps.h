@@ -16,8 +16,8 @@ void residence_steps(const uint8_t *data, size_t size);
 
 /* What happened in all runs so far, to see that it does happen. */
 struct residence_steps_counts {
-    uint64_t steps, boots, cuts, shutdowns, evictions, wakes, fetches, damaged, out_of_room, checked,
-        older;
+    uint64_t steps, boots, cuts, shutdowns, evictions, wakes, fetches, damaged, out_of_room,
+        checked, older;
 };
 extern struct residence_steps_counts residence_steps_counts;
 

@@ -380,6 +380,14 @@ static void nothing_of_before_is_in_a_record(void **state)
     memset(record, 0x11, ROOM);
     write();
     assert_memory_equal(other, record, record_bytes());
+    size_t end = record->head_bytes;
+    for (uint32_t i = 0; i < record->pages; i++) {
+        end += STORE_PAGE_BYTES(record_table(record)[i].code);
+    }
+    assert_int_not_equal(end % STORE_SECTOR_BYTES, 0);
+    for (; end < record_bytes(); end++) {
+        assert_int_equal(((uint8_t *)record)[end], 0);
+    }
 }
 
 static void registers_come_behind_the_head(void **state)

@@ -30,7 +30,8 @@ static void test_anything(void **state)
 {
     static uint8_t bytes[BYTES];
     const char *first = getenv("SEED"), *runs = getenv("RUNS");
-    uint64_t from = first ? strtoull(first, NULL, 10) : 1, n = runs ? strtoull(runs, NULL, 10) : RUNS;
+    uint64_t from = first ? strtoull(first, NULL, 10) : 1,
+             n = runs ? strtoull(runs, NULL, 10) : RUNS;
     (void)state;
     for (uint64_t run = from; run < from + n; run++) {
         seed = run * 0x9E3779B97F4A7C15ull;

@@ -11,7 +11,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "abi/store.h"
 #include "core/base/log.h"
 
 #define OWNER 5
@@ -605,84 +604,6 @@ static void orphans_of_many_cpus(void **state)
     }
 }
 
-/* --- pages in the store ------------------------------------------------------------------- */
-
-#define CODE STORE_PAGE_CODE(STORE_RAW, PAGE_SIZE)
-
-/* As record_read leaves one. */
-static void store_page(struct space *s, uint32_t page, uint32_t offset)
-{
-    assert_int_equal(table_own(s, (unsigned)ROOT_INDEX(page)), OK);
-    table_mark_used(s, page);
-    root_table(s->root[ROOT_INDEX(page)])[TABLE_INDEX(page)] = pte_stored(offset, CODE, 0xFFFFFFFF);
-    s->stored_pages++;
-}
-
-static void a_stored_page_is_away(void **state)
-{
-    (void)state;
-    freeze();
-    space_clone(&clone, &image, OWNER);
-    store_page(&clone, 700, 1044472);
-    adds_up();
-    pte_t pte = entry_of(&clone, 700);
-    assert_false(pte_is_valid(pte));
-    assert_int_equal(stored_offset(pte), 1044472);
-    assert_int_equal(stored_code(pte), CODE);
-    assert_true(stored_crc_is(pte, 0xFFFFFFFF));
-    assert_false(stored_crc_is(pte, 0xEFFFFFFF));
-    void *p;
-    uint64_t v = 0;
-    for (int a = ACCESS_READ; a <= ACCESS_EXECUTE; a++) {
-        clone.away_page = 0;
-        assert_int_equal(space_fault(&clone, page_ipa(700), (enum access)a), ERR_AWAY);
-        assert_int_equal(clone.away_page, 700);
-    }
-    assert_int_equal(space_resolve(&clone, page_ipa(700), ACCESS_WRITE, &p), ERR_AWAY);
-    assert_int_equal(guest_read(&clone, IPA((700 << PAGE_SHIFT) - 4), &v, 8), ERR_AWAY);
-    assert_int_equal(entry_of(&clone, 700), pte);
-    assert_int_equal(clone.private_pages, 1); /* 699 */
-}
-
-static void a_stored_page_is_forgotten(void **state)
-{
-    (void)state;
-    uint64_t freed;
-    freeze();
-    space_clone(&clone, &image, OWNER);
-    store_page(&clone, 700, 4096);
-    store_page(&clone, 701, 8192);
-    store_page(&clone, 1090, 12288);
-    assert_true(space_pss_bytes(&clone) > 0);
-    assert_int_equal(space_release(&clone, page_ipa(700), 1, &freed), OK);
-    assert_int_equal(freed, 0);
-    assert_int_equal(clone.stored_pages, 2);
-    assert_int_equal(read64(&clone, 700), 0);
-    adds_up();
-    space_destroy(&clone);
-    assert_int_equal(clone.stored_pages, 0);
-}
-
-static void the_first_touch_is_noted(void **state)
-{
-    (void)state;
-    write64(&image, 700, 7);
-    write64(&image, 701, 8);
-    pte_t *table = root_table(image.root[1]);
-    table[TABLE_INDEX(700)] &= ~PTE_AF;
-    table[TABLE_INDEX(701)] &= ~PTE_AF;
-    unsigned flushes = host_counts.flushes, breaks = host_counts.breaks;
-    assert_int_equal(space_fault(&image, page_ipa(700), ACCESS_READ), OK);
-    assert_true(entry_of(&image, 700) & PTE_AF);
-    assert_false(entry_of(&image, 701) & PTE_AF);
-    assert_int_equal(host_counts.flushes, flushes);
-    assert_int_equal(host_counts.breaks, breaks);
-    assert_int_equal(read64(&image, 701), 8);
-    assert_true(entry_of(&image, 701) & PTE_AF);
-    table[TABLE_INDEX(701)] &= ~PTE_AF;
-    assert_int_equal(space_fault(&image, page_ipa(701), ACCESS_EXECUTE), ERR_DENIED);
-}
-
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fresh, leaves_nothing)
 
 int main(void)
@@ -713,9 +634,6 @@ int main(void)
         TEST(proportional_sizes),
         TEST(cpus_clone_at_once),
         TEST(orphans_of_many_cpus),
-        TEST(a_stored_page_is_away),
-        TEST(a_stored_page_is_forgotten),
-        TEST(the_first_touch_is_noted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -108,6 +108,26 @@ static void a_batch_that_is_there_twice(void **state)
     nothing_is_lost();
 }
 
+/* The last batch is there in part, and elsewhere as a whole. */
+static void a_last_batch_that_is_there_twice(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        world_free();
+        world_create(VMS, SEGMENTS, STORE_SEGMENT_SECTORS_MIN, seed);
+        world_boot();
+        put_some(1, 3);
+        break_device(BLOCK_WRITE, 0, 3, false);
+        world_mark(3, STORE_DEAD);
+        for (uint32_t slot = 4; slot <= 7; slot++) {
+            assert_int_equal(world_put(slot, 3000), OK);
+        }
+        assert_true(world_settle());
+        assert_int_equal(world.told_error, 0);
+        nothing_is_lost();
+    }
+}
+
 static void flushes_that_fail(void **state)
 {
     (void)state;
@@ -255,6 +275,7 @@ int main(void)
         TEST(a_write_is_tried_again),
         TEST(the_log_goes_on_elsewhere),
         TEST(a_batch_that_is_there_twice),
+        TEST(a_last_batch_that_is_there_twice),
         TEST(flushes_that_fail),
         TEST(a_checkpoint_while_a_batch_moves),
         TEST(writes_that_always_fail),

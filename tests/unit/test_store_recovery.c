@@ -39,8 +39,7 @@ static void boot_or_die(void)
     }
 }
 
-static bool
-    no_marks; /* they are in headers alone, and those of segments that were used again gone */
+static bool no_index; /* will be there; marks are lost then, with the headers that they are in */
 
 static void act(void)
 {
@@ -49,7 +48,7 @@ static void act(void)
         uint32_t bytes = 2048 + world_random(world_random(8) ? 30000 : 200000);
         enum err e = world.slots[slot].pending ? ERR_BUSY : world_put(slot, bytes);
         assert_true(e == OK || e == ERR_BUSY || e == ERR_NO_MEMORY);
-    } else if (what < 75 && !no_marks) {
+    } else if (what < 75 && !no_index) {
         world_mark(slot, world_random(3));
     } else if (what < 77) {
         store_checkpoint(world_random(2));
@@ -73,6 +72,7 @@ static void comes_back(void)
 {
     world_cut();
     world_boot();
+    assert_int_equal(store_get_counters().scanned_segments, 0);
     world_check();
     for (uint32_t slot = 1; slot <= 5; slot++) {
         assert_true(world_must_put(slot, 3000));
@@ -102,6 +102,28 @@ static void the_power_may_fail_at_any_request(void **state)
     assert_true(at > 200);
 }
 
+static void the_power_may_fail_in_a_checkpoint(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 2; seed <= 60; seed += 2) {
+        for (unsigned at = 1; at <= 6; at++) {
+            create(seed);
+            world_boot();
+            for (unsigned round = 0; round < 3; round++) {
+                for (uint32_t slot = 1; slot <= VMS; slot++) {
+                    assert_true(world_must_put(slot, 2048));
+                }
+                assert_true(world_settle());
+                store_checkpoint(round == 1);
+                world.disk.cut_at = round == 2 ? world.disk.done + at : 0;
+                (void)world_settle();
+            }
+            comes_back();
+            world_free();
+        }
+    }
+}
+
 static uint64_t cuts, moved, checkpoints, torn;
 
 static void live_and_die(void)
@@ -118,6 +140,9 @@ static void live_and_die(void)
     checkpoints += store_get_counters().checkpoints;
     world_cut();
     world_boot();
+    if (!no_index) { /* a cut alone costs no full reading */
+        assert_int_equal(store_get_counters().scanned_segments, 0);
+    }
     world_check();
     torn += store.healing;
     cuts++;
@@ -275,7 +300,7 @@ static void cuts_and_then_no_index(void **state)
 {
     (void)state;
     uint64_t scanned = 0;
-    no_marks = true;
+    no_index = true;
     for (uint64_t seed = 1; seed <= 8; seed++) {
         create(seed);
         for (unsigned i = 0; i < 6; i++) {
@@ -289,7 +314,7 @@ static void cuts_and_then_no_index(void **state)
         }
         world_free();
     }
-    no_marks = false;
+    no_index = false;
     assert_true(scanned > 300);
 }
 
@@ -310,6 +335,32 @@ static void flips_in_headers(void **state)
     end_of_past();
 }
 
+/* A file that was cut off: what lies in front is there, and the store goes on. */
+static void a_store_that_is_cut_off(void **state)
+{
+    (void)state;
+    make_past(8);
+    for (uint32_t there = STORE_SEGMENTS_MIN; there < SEGMENTS; there++) {
+        back_to_past();
+        uint64_t sectors = segment_sector(there) + 100;
+        uint64_t all = world.disk.device.sectors;
+        fake_block_truncate(&world.disk, sectors);
+        world_boot();
+        assert_int_equal(store_get_counters().segments, there);
+        assert_true(store_takes_records());
+        for (uint32_t slot = 1; slot <= 5; slot++) {
+            assert_true(world_must_put(slot, 3000));
+        }
+        assert_true(world_settle());
+        for (uint32_t slot = 1; slot <= 5; slot++) {
+            assert_int_equal(world_version_at(slot, &world.slots[slot].place),
+                             world.slots[slot].durable);
+        }
+        fake_block_truncate(&world.disk, all);
+    }
+    end_of_past();
+}
+
 static void flips_anywhere(void **state)
 {
     (void)state;
@@ -326,12 +377,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_power_may_fail_at_any_request),
+        cmocka_unit_test(the_power_may_fail_in_a_checkpoint),
         cmocka_unit_test(the_power_may_fail_at_any_moment),
         cmocka_unit_test(flips_in_superblocks),
         cmocka_unit_test(flips_in_checkpoints),
         cmocka_unit_test(cuts_and_then_no_index),
         cmocka_unit_test(flips_in_headers),
         cmocka_unit_test(flips_anywhere),
+        cmocka_unit_test(a_store_that_is_cut_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
