@@ -56,7 +56,8 @@ EL2_COLD := \
 	$(addprefix core/,devices fetch footprint group keys keys_store main options residence) \
 	$(addprefix core/,shutdown snapshot transit base/fmt base/log) \
 	$(addprefix mm/,frame_init image store store_clean store_index store_log store_mount) \
-	$(addprefix mm/,store_replay record record_read buddy space) core/ending dev/virtual/console \
+	$(addprefix mm/,store_replay record record_read buddy space) \
+	core/ending dev/virtual/console \
 	$(addprefix arch/arm64/,boot mmu firmware irq gicv2 gicv3) \
 	$(addprefix dev/drivers/,virtio_blk virtio_mmio uart pl011)
 $(EL2_COLD:%=build/el2/%.o): EL2_CFLAGS += -Os
@@ -87,7 +88,8 @@ build/el2/libfdt.a: $(LIBFDT_C:%=build/el2/libfdt/%.o)
 
 build/el2/libfdt/%.o: build/libfdt/.headers build/el2/flags
 	@mkdir -p $(@D)
-	$(call say,CC,libfdt/$*.c) $(CC) $(EL2_CFLAGS) -Os -w $(EL2_INCLUDE) -c -o $@ $(LIBFDT_DIR)/$*.c
+	$(call say,CC,libfdt/$*.c) $(CC) $(EL2_CFLAGS) -Os -w $(EL2_INCLUDE) -c -o $@ \
+		$(LIBFDT_DIR)/$*.c
 
 # LZ4, as mm/lz4.h has it. EL2 calls it with the MMU on, so it may load words where they lie; joined
 # with its callers by -flto it would not. Its body once, not for each way of calling it.
