@@ -106,7 +106,8 @@ test: all $(LOAD) $(UNIT_TESTS) $(FUZZ_TESTS)
 	@tools/test-all --system $(UNIT_TESTS) $(FUZZ_TESTS)
 
 clean:
-	$(Q)[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name sources ! -name store -exec rm -rf {} +
+	$(Q)[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name sources ! -name store \
+		-exec rm -rf {} +
 
 help:
 	@tools/help

@@ -63,13 +63,11 @@ def first_eviction(machine):
 
 
 def one_read_share(before, after):
-    """Of the wakes between two counts, the share with a single read; at least, when only sums are
-    counted."""
+    """Of the wakes between two counts, the share with a single read, those of pages that were missed
+    later included; at least, because only sums are counted."""
     wakes = after["wakes"] - before["wakes"]
     if not wakes:
         return None
-    if "one_read_wakes" in after:
-        return (after["one_read_wakes"] - before["one_read_wakes"]) / wakes
     more = after["wake_reads"] - before["wake_reads"] - wakes
     return max(0, 1 - more / wakes)
 

@@ -162,7 +162,6 @@ def test_one_read_share():
     assert share(100, 105) == 0.95
     assert share(100, 500) == 0
     assert share(0, 0) is None
-    assert share(100, 500, one_read_wakes=97) == 0.97
 
 
 def test_nothing_had_to_go():
