@@ -24,7 +24,7 @@ struct move {
     struct store_io io;
     struct batch *batch; /* that it is read into; NULL: there is none */
     uint32_t sector;     /* that it is read from */
-    uint32_t at;         /* in the batch, in sectors */
+    uint32_t entry;      /* in the batch */
     uint32_t sectors;
 };
 
@@ -112,21 +112,6 @@ static bool choose_victims(void)
 
 /* --- moves -------------------------------------------------------------------------------- */
 
-/* What could not be read is taken out of its batch. */
-static void move_undo(const struct move *m)
-{
-    struct batch *b = m->batch;
-    struct store_batch *h = b->header;
-    for (uint32_t i = 0; i < h->count; i++) {
-        if (h->entries[i].kind != STORE_KIND_MARK && h->entries[i].place.sector == m->at) {
-            h->count--;
-            memmove(&h->entries[i], &h->entries[i + 1], (h->count - i) * sizeof(h->entries[0]));
-            memmove(&b->from[i], &b->from[i + 1], (h->count - i) * sizeof(b->from[0]));
-        }
-    }
-    memset((uint8_t *)h + m->at * STORE_SECTOR_BYTES, 0, m->sectors * STORE_SECTOR_BYTES);
-}
-
 /* A segment that cannot be read is left as it is. */
 static void move_read(struct store_io *io, enum err e)
 {
@@ -135,7 +120,7 @@ static void move_read(struct store_io *io, enum err e)
     if (e != OK) {
         store.segment_table[store_segment_of(m->sector)].era = UINT32_MAX;
         log_warn("store: sector %u: %s: its segment is not cleaned", m->sector, err_name(e));
-        move_undo(m);
+        m->batch->from[m->entry] = ENTRY_VOID;
     } else {
         store.counters.moved++;
         store.counters.moved_sectors += m->sectors;
@@ -164,7 +149,7 @@ static bool move_begin(uint32_t slot, const struct store_place *p)
         return false;
     }
     m->batch = store.open;
-    m->at = m->batch->sectors;
+    m->entry = m->batch->header->count;
     m->sector = p->sector;
     m->sectors = p->sectors;
     m->batch->reading++;

@@ -247,6 +247,21 @@ static void write_batch(void)
                  written);
 }
 
+/* Leaves out what nobody waits for any more: of a slot's records in one batch only the last one may
+ * be found, even if the batch is there twice and torn once. */
+static void drop_void(struct batch *b)
+{
+    struct store_batch *h = b->header;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < h->count; i++) {
+        if (b->from[i] != ENTRY_VOID || h->entries[i].kind == STORE_KIND_MARK) {
+            h->entries[n] = h->entries[i];
+            b->from[n++] = b->from[i];
+        }
+    }
+    h->count = n;
+}
+
 static void fill_header(struct batch *b)
 {
     struct store_batch *h = b->header;
@@ -273,6 +288,7 @@ static void clear_tail(struct batch *b, uint32_t used)
 static void launch(struct batch *b)
 {
     uint32_t used = b->sectors;
+    drop_void(b);
     fill_header(b);
     clear_tail(b, used);
     store.flying = b;

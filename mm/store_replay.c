@@ -27,6 +27,7 @@
 struct position {
     uint32_t segment, offset, next;
     uint64_t sequence; /* that is expected there */
+    bool once;         /* the one before was read, in one place so far */
 };
 
 static pa_t scratch;
@@ -225,7 +226,7 @@ static bool find_fresh(struct position *p)
 {
     for (uint32_t i = 0; i < store.segments; i++) {
         if (store.segment_table[i].live == 0 && i != p->segment && i != p->next) {
-            *p = (struct position){i, 0, NO_SEGMENT, p->sequence};
+            *p = (struct position){i, 0, NO_SEGMENT, p->sequence, false};
             return true;
         }
     }
@@ -254,18 +255,27 @@ static void go_on_at(struct position *p, bool whole)
 
 /* --- from a checkpoint -------------------------------------------------------------------- */
 
-/* Reads the batch that is expected next. */
+/* Reads the batch that is expected next; or the one before once more, from the next segment, where
+ * it is when it could not be written where it was found. */
 static bool read_next(struct position *p)
 {
     if (read_header(p->segment, p->offset) && header_at(0)->sequence == p->sequence) {
+        p->once = true;
         return true;
     }
-    if (read_header(p->next, 0) && header_at(0)->sequence == p->sequence) {
-        p->segment = p->next;
-        p->offset = 0;
-        return true;
+    if (!read_header(p->next, 0)) {
+        return false;
     }
-    return false;
+    uint64_t sequence = header_at(0)->sequence;
+    bool again = p->once && sequence + 1 == p->sequence;
+    if (sequence != p->sequence && !again) {
+        return false;
+    }
+    p->once = !again;
+    p->segment = p->next;
+    p->offset = 0;
+    p->sequence = sequence;
+    return true;
 }
 
 /* Whether [at, end) of a segment holds the header of a batch as young as `sequence`, or younger. */
@@ -297,7 +307,7 @@ static bool younger_follows(const struct position *p)
 
 bool replay_log(const struct store_checkpoint *c, pa_t memory)
 {
-    struct position p = {c->segment, c->offset, c->next_segment, c->batch};
+    struct position p = {c->segment, c->offset, c->next_segment, c->batch, false};
     bool holds = false;
     scratch = memory;
     struct store_batch *h = header_at(0), *held = header_at(HELD_AT);
@@ -308,7 +318,7 @@ bool replay_log(const struct store_checkpoint *c, pa_t memory)
         if (h->checkpoint > c->sequence) {
             return false;
         }
-        if (holds) {
+        if (holds && held->sequence < h->sequence) {
             (void)apply(held, false);
         }
         *held = *h;
@@ -340,7 +350,8 @@ static void scan_batch(struct scan *s, const struct store_batch *h, uint32_t seg
         *header_at(HELD_AT) = *h;
         (void)apply(header_at(HELD_AT), true);
     } else if (h->sequence + 1 >= s->end.sequence) {
-        s->end = (struct position){segment, offset + h->sectors, h->next_segment, h->sequence + 1};
+        s->end = (struct position){segment, offset + h->sectors, h->next_segment, h->sequence + 1,
+                                   false};
     }
 }
 

@@ -189,6 +189,18 @@ def test_log_goes_on_in_the_next_segment_right_after_a_checkpoint(store):
     assert listed(store)[30]["sector"] == store.index[29][0]
 
 
+def test_a_batch_that_is_there_twice(store):
+    """It could not be written where it was first; what follows had no room behind it either."""
+    store.batch([store.vm(30, template=KEY)])
+    store.sequence -= 1
+    store.batch([store.vm(30, template=KEY)], new_segment=True)
+    store.batch([store.vm(31, template=KEY)], new_segment=True)
+    code, findings, _ = verify(store)
+    assert code == CLEAN, findings
+    assert listed(store)[30]["sector"] == store.index[29][0]
+    assert listed(store)[31]["sector"] == store.index[30][0]
+
+
 def test_moved_record_keeps_its_own_sequence(store):
     store.batch([store.vm(8, template=KEY, sequence=2)], new_segment=True)
     store.checkpoint()

@@ -108,6 +108,21 @@ static void a_batch_that_is_there_twice(void **state)
     nothing_is_lost();
 }
 
+/* The same, and what follows has no room behind it either. */
+static void a_batch_that_is_there_twice_before_a_large_one(void **state)
+{
+    (void)state;
+    put_some(1, 3);
+    break_device(BLOCK_WRITE, 0, 3, true);
+    put_some(4, 9);
+    for (uint32_t slot = 10; slot <= 60; slot++) {
+        assert_int_equal(world_put(slot, 20000), OK);
+    }
+    assert_true(world_settle());
+    assert_int_equal(world.told_error, 0);
+    nothing_is_lost();
+}
+
 /* The last batch is there in part, and elsewhere as a whole. */
 static void a_last_batch_that_is_there_twice(void **state)
 {
@@ -275,6 +290,7 @@ int main(void)
         TEST(a_write_is_tried_again),
         TEST(the_log_goes_on_elsewhere),
         TEST(a_batch_that_is_there_twice),
+        TEST(a_batch_that_is_there_twice_before_a_large_one),
         TEST(a_last_batch_that_is_there_twice),
         TEST(flushes_that_fail),
         TEST(a_checkpoint_while_a_batch_moves),

@@ -11,7 +11,7 @@
 #include "tools/toklat/store_read.h"
 #include "tools/toklat/toklat.h"
 
-enum place_holds { HOLDS_NEXT, HOLDS_OTHER, HOLDS_LATER };
+enum place_holds { HOLDS_NEXT, HOLDS_OTHER, HOLDS_LATER, HOLDS_AGAIN };
 
 bool store_batch_read(struct store *s, uint32_t segment, uint32_t offset, struct store_batch *b,
                       struct why *why)
@@ -123,7 +123,8 @@ static enum place_holds look(struct store *s, uint32_t segment, uint32_t offset,
     return b->checkpoint > checkpoint ? HOLDS_LATER : HOLDS_NEXT;
 }
 
-/* The batch `next_batch`, at s->offset of s->segment, or at the start of the next segment. */
+/* The batch `next_batch`, at s->offset of s->segment, or at the start of the next segment; or there
+ * the one before once more, as it could not be written where it was found. */
 static enum place_holds look_on(struct store *s, struct store_batch *b, uint32_t *segment,
                                 uint32_t *offset)
 {
@@ -134,6 +135,10 @@ static enum place_holds look_on(struct store *s, struct store_batch *b, uint32_t
         here = look(s, s->next_segment, 0, b);
         *segment = s->next_segment;
         *offset = 0;
+    }
+    if (here == HOLDS_OTHER && s->batches > 0 && s->last.segment != *segment &&
+        store_batch_read(s, *segment, 0, b, NULL) && b->sequence == s->last.sequence) {
+        here = HOLDS_AGAIN;
     }
     return here;
 }
@@ -209,18 +214,21 @@ void store_log_read(struct store *s)
     struct store_batch b;
     uint32_t segment, offset, last_offset = 0;
     enum place_holds holds;
+    bool again = false;
     begin_at_checkpoint(s);
-    while ((holds = look_on(s, &b, &segment, &offset)) == HOLDS_NEXT && !cancelled()) {
-        if (s->batches > 0) {
+    while ((holds = look_on(s, &b, &segment, &offset)) != HOLDS_OTHER && holds != HOLDS_LATER &&
+           !(holds == HOLDS_AGAIN && again) && !cancelled()) {
+        again = holds == HOLDS_AGAIN;
+        if (s->batches > 0 && !again) {
             apply_batch(s, &s->last, last_offset, false);
         }
         s->last = b;
-        s->batches++;
+        s->batches += !again;
         last_offset = offset;
         s->segment = segment;
         s->offset = offset + b.sectors;
         s->next_segment = next_or(s, b.next_segment, segment);
-        s->next_batch++;
+        s->next_batch = b.sequence + 1;
     }
     if (holds == HOLDS_LATER || later_ahead(s)) {
         finding(s->findings, FINDING_ERROR,
