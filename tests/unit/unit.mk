@@ -27,13 +27,15 @@ unit: $(UNIT_TESTS)
 fuzz: $(FUZZ_TESTS)
 	@tools/test-all $(FUZZ_TESTS)
 
-MACHINE_SOURCES := $(addprefix tests/unit/,machine.c machine_check.c fake_block.c) \
-	$(addprefix core/,vm.c run.c ending.c hypercall.c fault.c group.c network.c identity.c archive.c \
-	arrival.c residence.c transit.c fetch.c snapshot.c bringback.c shutdown.c) \
+MACHINE_SOURCES := \
+	$(addprefix tests/unit/,machine.c machine_check.c fake_block.c) \
+	$(addprefix core/,vm.c run.c ending.c hypercall.c fault.c group.c network.c identity.c) \
+	$(addprefix core/,archive.c residence.c arrival.c transit.c fetch.c snapshot.c) \
+	$(addprefix core/,bringback.c shutdown.c) \
 	$(addprefix core/base/,error.c fmt.c log.c random.c string_copy.c crc32c.c) \
-	$(addprefix mm/,frame.c frame_init.c buddy.c slab.c table.c space.c space_fault.c guest.c image.c \
-	codec.c record.c record_read.c store.c store_log.c store_index.c store_mount.c store_replay.c \
-	store_clean.c) \
+	$(addprefix mm/,frame.c frame_init.c buddy.c slab.c table.c space.c space_fault.c guest.c) \
+	$(addprefix mm/,image.c codec.c record.c record_read.c store.c store_log.c store_index.c) \
+	$(addprefix mm/,store_mount.c store_replay.c store_clean.c) \
 	sched/mux.c sched/wheel.c sched/gatekeeper.c \
 	$(addprefix dev/virtual/,console.c nic.c switch.c vring.c) \
 	$(addprefix arch/host/,checksum.c context.c cpu.c irq.c memory.c stage2.c time.c)
