@@ -254,18 +254,24 @@ static void go_on_at(struct position *p, bool whole)
 
 /* --- from a checkpoint -------------------------------------------------------------------- */
 
-/* Reads the batch that is expected next. */
-static bool read_next(struct position *p)
+/* Reads the batch that is expected next; or the one before once more, `last`, which was written to
+ * the next segment again because it was not believed to be durable where it was found. That
+ * happens to a batch once, and never to one at a segment's start. */
+static bool read_next(struct position *p, const struct store_batch *last)
 {
-    if (read_header(p->segment, p->offset) && header_at(0)->sequence == p->sequence) {
+    const struct store_batch *h = header_at(0);
+    if (read_header(p->segment, p->offset) && h->sequence == p->sequence) {
         return true;
     }
-    if (read_header(p->next, 0) && header_at(0)->sequence == p->sequence) {
-        p->segment = p->next;
-        p->offset = 0;
-        return true;
+    if (!read_header(p->next, 0)) {
+        return false;
     }
-    return false;
+    bool again = last && h->sequence == last->sequence && p->offset > last->sectors;
+    if (h->sequence != p->sequence && !again) {
+        return false;
+    }
+    *p = (struct position){p->next, 0, h->next_segment, h->sequence};
+    return true;
 }
 
 /* Whether [at, end) of a segment holds the header of a batch as young as `sequence`, or younger. */
@@ -304,12 +310,12 @@ bool replay_log(const struct store_checkpoint *c, pa_t memory)
     if (p.segment >= store.segments) {
         return false;
     }
-    while (read_next(&p)) {
+    while (read_next(&p, holds ? held : NULL)) {
         if (h->checkpoint > c->sequence) {
             return false;
         }
         if (holds) {
-            (void)apply(held, false);
+            (void)apply(held, h->sequence == held->sequence);
         }
         *held = *h;
         holds = true;

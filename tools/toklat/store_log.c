@@ -123,6 +123,14 @@ static enum place_holds look(struct store *s, uint32_t segment, uint32_t offset,
     return b->checkpoint > checkpoint ? HOLDS_LATER : HOLDS_NEXT;
 }
 
+/* Whether the last batch is at the start of the next segment again, because it was not believed to be
+ * durable where it was found. That happens to one once, and never at a segment's start. */
+static bool written_again(struct store *s, struct store_batch *b)
+{
+    return s->batches > 0 && s->offset > s->last.sectors &&
+           store_batch_read(s, s->next_segment, 0, b, NULL) && b->sequence == s->last.sequence;
+}
+
 /* The batch `next_batch`, at s->offset of s->segment, or at the start of the next segment. */
 static enum place_holds look_on(struct store *s, struct store_batch *b, uint32_t *segment,
                                 uint32_t *offset)
@@ -134,6 +142,7 @@ static enum place_holds look_on(struct store *s, struct store_batch *b, uint32_t
         here = look(s, s->next_segment, 0, b);
         *segment = s->next_segment;
         *offset = 0;
+        here = here == HOLDS_OTHER && written_again(s, b) ? HOLDS_NEXT : here;
     }
     return here;
 }
@@ -212,7 +221,7 @@ void store_log_read(struct store *s)
     begin_at_checkpoint(s);
     while ((holds = look_on(s, &b, &segment, &offset)) == HOLDS_NEXT && !cancelled()) {
         if (s->batches > 0) {
-            apply_batch(s, &s->last, last_offset, false);
+            apply_batch(s, &s->last, last_offset, b.sequence == s->last.sequence);
         }
         s->last = b;
         s->batches++;
@@ -220,7 +229,7 @@ void store_log_read(struct store *s)
         s->segment = segment;
         s->offset = offset + b.sectors;
         s->next_segment = next_or(s, b.next_segment, segment);
-        s->next_batch++;
+        s->next_batch = b.sequence + 1;
     }
     if (holds == HOLDS_LATER || later_ahead(s)) {
         finding(s->findings, FINDING_ERROR,
