@@ -106,7 +106,8 @@ enum err record_read(struct space *s, const struct space *template, const struct
     struct reader reader = {s, template, r, bytes};
     const struct store_page *table = record_table(r);
     uint64_t at = r->head_bytes;
-    uint32_t wanted = only_first ? 1 : record_is_small(r) ? r->pages : r->hot_pages;
+    bool all = record_is_small(r) && bytes >= r->sectors * STORE_SECTOR_BYTES;
+    uint32_t wanted = only_first ? 1 : all ? r->pages : r->hot_pages;
     enum err e = OK;
     for (uint32_t i = 0; e == OK && i < r->pages; i++) {
         uint64_t end = at + STORE_PAGE_BYTES(table[i].code);

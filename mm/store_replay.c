@@ -27,7 +27,6 @@
 struct position {
     uint32_t segment, offset, next;
     uint64_t sequence; /* that is expected there */
-    bool once;         /* the one before was read, in one place so far */
 };
 
 static pa_t scratch;
@@ -226,7 +225,7 @@ static bool find_fresh(struct position *p)
 {
     for (uint32_t i = 0; i < store.segments; i++) {
         if (store.segment_table[i].live == 0 && i != p->segment && i != p->next) {
-            *p = (struct position){i, 0, NO_SEGMENT, p->sequence, false};
+            *p = (struct position){i, 0, NO_SEGMENT, p->sequence};
             return true;
         }
     }
@@ -255,26 +254,23 @@ static void go_on_at(struct position *p, bool whole)
 
 /* --- from a checkpoint -------------------------------------------------------------------- */
 
-/* Reads the batch that is expected next; or the one before once more, from the next segment, where
- * it is when it could not be written where it was found. */
-static bool read_next(struct position *p)
+/* Reads the batch that is expected next; or the one before once more, `last`, which was written to
+ * the next segment again because it was not believed to be durable where it was found. That
+ * happens to a batch once, and never to one at a segment's start. */
+static bool read_next(struct position *p, const struct store_batch *last)
 {
-    if (read_header(p->segment, p->offset) && header_at(0)->sequence == p->sequence) {
-        p->once = true;
+    const struct store_batch *h = header_at(0);
+    if (read_header(p->segment, p->offset) && h->sequence == p->sequence) {
         return true;
     }
     if (!read_header(p->next, 0)) {
         return false;
     }
-    uint64_t sequence = header_at(0)->sequence;
-    bool again = p->once && sequence + 1 == p->sequence;
-    if (sequence != p->sequence && !again) {
+    bool again = last && h->sequence == last->sequence && p->offset > last->sectors;
+    if (h->sequence != p->sequence && !again) {
         return false;
     }
-    p->once = !again;
-    p->segment = p->next;
-    p->offset = 0;
-    p->sequence = sequence;
+    *p = (struct position){p->next, 0, h->next_segment, h->sequence};
     return true;
 }
 
@@ -307,19 +303,19 @@ static bool younger_follows(const struct position *p)
 
 bool replay_log(const struct store_checkpoint *c, pa_t memory)
 {
-    struct position p = {c->segment, c->offset, c->next_segment, c->batch, false};
+    struct position p = {c->segment, c->offset, c->next_segment, c->batch};
     bool holds = false;
     scratch = memory;
     struct store_batch *h = header_at(0), *held = header_at(HELD_AT);
     if (p.segment >= store.segments) {
         return false;
     }
-    while (read_next(&p)) {
+    while (read_next(&p, holds ? held : NULL)) {
         if (h->checkpoint > c->sequence) {
             return false;
         }
-        if (holds && held->sequence < h->sequence) {
-            (void)apply(held, false);
+        if (holds) {
+            (void)apply(held, h->sequence == held->sequence);
         }
         *held = *h;
         holds = true;
@@ -350,8 +346,7 @@ static void scan_batch(struct scan *s, const struct store_batch *h, uint32_t seg
         *header_at(HELD_AT) = *h;
         (void)apply(header_at(HELD_AT), true);
     } else if (h->sequence + 1 >= s->end.sequence) {
-        s->end = (struct position){segment, offset + h->sectors, h->next_segment, h->sequence + 1,
-                                   false};
+        s->end = (struct position){segment, offset + h->sectors, h->next_segment, h->sequence + 1};
     }
 }
 

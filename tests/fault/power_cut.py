@@ -24,6 +24,7 @@ import json
 import pathlib
 import random
 import re
+import shutil
 import socket
 import sys
 import tempfile
@@ -38,6 +39,7 @@ import store_image
 from forgetful import FLUSH, READ, WRITE, Forgetful
 from machine import Machine, make_deployment
 
+FAILED = ROOT / "build/power-cut.img"
 VMS = 600
 MEMORY = "10M"  # for about 90 of them
 STORE_OPTIONS = ["--size", "20M", "--segment", "1M", "--vms", "1024"]
@@ -322,6 +324,9 @@ def main():
                              store=arguments.keep, kernel=arguments.kernel)
         except AssertionError as problem:
             print(f"power-cut: FAILED: {problem}")
+            if not arguments.keep:
+                shutil.copy(pathlib.Path(folder) / "store.img", FAILED)
+                print(f"power-cut: the store is {FAILED}")
             return 1
     seconds = time.monotonic() - begun
     print(run.say(f"power-cut: {arguments.cuts} cuts in {seconds:.0f} s, nothing lost"))

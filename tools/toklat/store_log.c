@@ -11,7 +11,7 @@
 #include "tools/toklat/store_read.h"
 #include "tools/toklat/toklat.h"
 
-enum place_holds { HOLDS_NEXT, HOLDS_OTHER, HOLDS_LATER, HOLDS_AGAIN };
+enum place_holds { HOLDS_NEXT, HOLDS_OTHER, HOLDS_LATER };
 
 bool store_batch_read(struct store *s, uint32_t segment, uint32_t offset, struct store_batch *b,
                       struct why *why)
@@ -123,8 +123,15 @@ static enum place_holds look(struct store *s, uint32_t segment, uint32_t offset,
     return b->checkpoint > checkpoint ? HOLDS_LATER : HOLDS_NEXT;
 }
 
-/* The batch `next_batch`, at s->offset of s->segment, or at the start of the next segment; or there
- * the one before once more, as it could not be written where it was found. */
+/* Whether the last batch is at the start of the next segment again, because it was not believed to be
+ * durable where it was found. That happens to one once, and never at a segment's start. */
+static bool written_again(struct store *s, struct store_batch *b)
+{
+    return s->batches > 0 && s->offset > s->last.sectors &&
+           store_batch_read(s, s->next_segment, 0, b, NULL) && b->sequence == s->last.sequence;
+}
+
+/* The batch `next_batch`, at s->offset of s->segment, or at the start of the next segment. */
 static enum place_holds look_on(struct store *s, struct store_batch *b, uint32_t *segment,
                                 uint32_t *offset)
 {
@@ -135,10 +142,7 @@ static enum place_holds look_on(struct store *s, struct store_batch *b, uint32_t
         here = look(s, s->next_segment, 0, b);
         *segment = s->next_segment;
         *offset = 0;
-    }
-    if (here == HOLDS_OTHER && s->batches > 0 && s->last.segment != *segment &&
-        store_batch_read(s, *segment, 0, b, NULL) && b->sequence == s->last.sequence) {
-        here = HOLDS_AGAIN;
+        here = here == HOLDS_OTHER && written_again(s, b) ? HOLDS_NEXT : here;
     }
     return here;
 }
@@ -214,16 +218,13 @@ void store_log_read(struct store *s)
     struct store_batch b;
     uint32_t segment, offset, last_offset = 0;
     enum place_holds holds;
-    bool again = false;
     begin_at_checkpoint(s);
-    while ((holds = look_on(s, &b, &segment, &offset)) != HOLDS_OTHER && holds != HOLDS_LATER &&
-           !(holds == HOLDS_AGAIN && again) && !cancelled()) {
-        again = holds == HOLDS_AGAIN;
-        if (s->batches > 0 && !again) {
-            apply_batch(s, &s->last, last_offset, false);
+    while ((holds = look_on(s, &b, &segment, &offset)) == HOLDS_NEXT && !cancelled()) {
+        if (s->batches > 0) {
+            apply_batch(s, &s->last, last_offset, b.sequence == s->last.sequence);
         }
         s->last = b;
-        s->batches += !again;
+        s->batches++;
         last_offset = offset;
         s->segment = segment;
         s->offset = offset + b.sectors;
