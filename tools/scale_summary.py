@@ -28,14 +28,11 @@ TARGETS = {
 }
 
 
-def million(vms, before, after, gate):
-    """The machine's totals before and after. The table of stubs is a whole number of 2 MiB blocks;
-    a stub's own size is what the gatekeeper says, if it does."""
-    share = before["stubs_bytes"] / vms
+def million(vms, before, after):
+    """The machine's totals before and after, and what the table of stubs takes for each VM."""
     return {
         "million": {"vms": vms, "before": before, "after": after},
-        "stub_bytes": gate.get("stub_bytes", round(share, 2)),
-        "stub_bytes_with_rounding": round(share, 2),
+        "stub_bytes": round(before["stubs_bytes"] / vms, 2),
     }
 
 
@@ -63,8 +60,8 @@ def first_eviction(machine):
 
 
 def one_read_share(before, after):
-    """Of the wakes between two counts, the share with a single read, those of pages that were missed
-    later included; at least, because only sums are counted."""
+    """Of the wakes between two counts, the share with a single read, reads of pages that were
+    missed later included: at least so many, because only sums are counted."""
     wakes = after["wakes"] - before["wakes"]
     if not wakes:
         return None

@@ -123,8 +123,8 @@ static enum place_holds look(struct store *s, uint32_t segment, uint32_t offset,
     return b->checkpoint > checkpoint ? HOLDS_LATER : HOLDS_NEXT;
 }
 
-/* Whether the last batch is at the start of the next segment again, because it was not believed to be
- * durable where it was found. That happens to one once, and never at a segment's start. */
+/* Whether the last batch is at the start of the next segment again, because it was not believed to
+ * be durable where it was found. That happens to one once, and never at a segment's start. */
 static bool written_again(struct store *s, struct store_batch *b)
 {
     return s->batches > 0 && s->offset > s->last.sectors &&
