@@ -14,7 +14,7 @@ QEMU is killed (SIGKILL), and of what its device had not flushed a random part i
    most what was asked, and what records may have had on its way;
 4. the next boot finds every record, and every VM that is asked goes on counting from there.
 
-At the end the machine is shut down, and every VM's record has exactly what the VM answered last.
+At the end the machine is shut down, and every VM's record has what the VM answered last.
 A seed repeats a run's choices; the timing is the machine's own. Exit status: 0 when nothing was
 lost, 1 otherwise.
 """
@@ -243,7 +243,7 @@ class Run:
             raise Lost(f"verify: exit code {done.returncode}: {done.stdout}{done.stderr}")
         self.totals["torn"] += json.loads(done.stdout)["torn_records"]
 
-    def check_store(self, exact=False):
+    def check_store(self, all_answers=False):
         """What is in the file is what may be there; from here the VMs go on."""
         self.verify()
         slots = {slot: e["sector"] for slot, e in store_image.listed(self.store).items()
@@ -251,16 +251,16 @@ class Run:
         with open(self.store, "rb") as file:
             self.acknowledged.check(file, slots)
             for slot in self.web_slots:
-                self._check_counter(file, slot, slots.get(slot), exact)
+                self._check_counter(file, slot, slots.get(slot), all_answers)
 
-    def _check_counter(self, file, slot, sector, exact):
+    def _check_counter(self, file, slot, sector, all_answers):
         count = 0
         if sector:
             count = store_image.word_of_record(file, sector, slot, self.counter_at)
             self.sectors[slot] = sector
         elif self.sectors.pop(slot, None):
             raise Lost(f"slot {slot}: had a record")
-        floor = self.low[slot] if exact else self.kept[slot]
+        floor = self.low[slot] if all_answers else self.kept[slot]
         if not floor <= count <= self.high[slot]:
             raise Lost(f"slot {slot}: {count} in its record, {floor} to {self.high[slot]} expected")
         self.low[slot] = self.kept[slot] = count
@@ -278,7 +278,7 @@ class Run:
             machine.send_key("Q")
             machine.wait_for_end(60)
             self.check_console(None)
-        self.check_store(exact=True)
+        self.check_store(all_answers=True)
 
     def say(self, text):
         """What the run has seen so far."""
