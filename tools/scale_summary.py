@@ -15,6 +15,7 @@ WAKES = 2_000
 WAKES_AT_ONCE = 8
 WAKE_SECONDS = 20
 FILL_SECONDS = 150
+SHUTDOWN_SECONDS = 120
 BENCH = ROOT / "build/bench.json"
 BENCH_FIGURES = {"evict_instructions": "evict", "wake_instructions": "wake"}
 TARGETS = {
@@ -123,9 +124,11 @@ def boots(boot):
         with boot(VMS, "full", store) as machine:
             empty = machine.first_answer_s
             machine.touch(1, VMS, seconds=FILL_SECONDS)
-            stored = machine.gate().get("stored", 0)
+            machine.send_key("Q")
+            machine.wait_for_end(SHUTDOWN_SECONDS)
         with boot(VMS, "full", store) as machine:
             filled = machine.first_answer_s
+            stored = machine.gate().get("stored", 0)
     return {
         "boot_first_answer_s": {"empty": round(empty, 2), "filled": round(filled, 2)},
         "boot_stored": stored,
