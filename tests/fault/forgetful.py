@@ -139,9 +139,12 @@ class Forgetful:
                 continue
             failed = self.fault(op, offset // SECTOR, length // SECTOR)
             answer = b"" if failed else self._do(op, offset, length, data)
+            # Of what is written whoever watches knows as soon as it is there; of a flush and of a
+            # read after the answer, so that it never claims too much.
+            if op == WRITE and not failed:
+                self.watch(op, offset // SECTOR, data)
             link.sendall(struct.pack(">IIQ", REPLY, EIO if failed else 0, handle) + answer)
-            # After the answer, so that whoever watches never claims too much.
-            if not failed:
+            if op != WRITE and not failed:
                 self.watch(op, offset // SECTOR, data)
 
     def _do(self, op, offset, length, data):
