@@ -118,23 +118,12 @@ def test_a_read_that_fails_once_is_tried_again(tmp_path, path):
 
 # Writes.
 
-def test_a_write_that_fails_once_is_tried_again(path):
+@pytest.mark.parametrize("op", [WRITE, FLUSH])
+def test_what_fails_once_is_tried_again(path, op):
     faults = Faults()
     with Forgetful(path, fault=faults) as device, machine_on(device.url) as machine:
         machine.wait_until_serving()
-        faults.once(WRITE)
-        ask_all(machine)
-        assert faults.count == 1
-        shut_down(machine)
-    assert_sound(path)
-    assert len(records(path)) == FEW + 1
-
-
-def test_a_flush_that_fails_once_is_tried_again(path):
-    faults = Faults()
-    with Forgetful(path, fault=faults) as device, machine_on(device.url) as machine:
-        machine.wait_until_serving()
-        faults.once(FLUSH)
+        faults.once(op)
         ask_all(machine)
         assert faults.count == 1
         shut_down(machine)

@@ -268,15 +268,22 @@ static void test_without_frames_the_new_queue(void **state)
     assert_int_equal(machine_vm(WEB)->nic.rx_frames, 1);
 }
 
-static void test_out_of_room(void **state)
+/* WEB + 1 wants a frame more, while there is none and the disk does not answer; returns it. */
+static struct vm *grow_without_room(void)
 {
-    (void)state;
-    live(WEB, 1, FOREVER);
     frame_for(WEB + 1);
     struct vm *grows = machine_current();
     machine_hold_frames(0);
     machine_disk->held = true;
     machine_abort(IPA(GUEST_UNUSED + 8 * PAGE_SIZE), ACCESS_WRITE);
+    return grows;
+}
+
+static void test_out_of_room(void **state)
+{
+    (void)state;
+    live(WEB, 1, FOREVER);
+    struct vm *grows = grow_without_room();
     machine_check(true);
     assert_int_equal(grows->wait, WAIT_ROOM);
     assert_int_equal(residence_counters.out_of_room, 1);
@@ -291,11 +298,7 @@ static void test_out_of_room_goes_on(void **state)
 {
     (void)state;
     live(WEB, 1, FOREVER);
-    frame_for(WEB + 1);
-    struct vm *grows = machine_current();
-    machine_hold_frames(0);
-    machine_disk->held = true;
-    machine_abort(IPA(GUEST_UNUSED + 8 * PAGE_SIZE), ACCESS_WRITE);
+    struct vm *grows = grow_without_room();
     assert_int_equal(grows->wait, WAIT_ROOM);
     machine_release_frames();
     machine_disk_turn();
@@ -310,11 +313,7 @@ static void test_out_of_room_has_to_leave(void **state)
     live(WEB + 2, 1, FOREVER);
     press_out(WEB + 2);
     live(WEB, 1, FOREVER);
-    frame_for(WEB + 1);
-    struct vm *grows = machine_current();
-    machine_hold_frames(0);
-    machine_disk->held = true;
-    machine_abort(IPA(GUEST_UNUSED + 8 * PAGE_SIZE), ACCESS_WRITE);
+    struct vm *grows = grow_without_room();
     assert_int_equal(grows->wait, WAIT_ROOM);
     machine_release_frames();
     machine_hold_frames(2); /* for whom the frame is for */

@@ -24,16 +24,11 @@ static uint64_t sequence_of(const struct full *f, uint32_t slot)
 static void take_entry(struct full *f, const struct store_batch *b, uint32_t offset, uint32_t i)
 {
     struct store *s = f->store;
-    const struct store_entry *e = &b->entries[i];
+    const struct store_entry *e = store_batch_entry(s, b, offset, i);
+    if (!e || b->sequence < sequence_of(f, e->slot)) {
+        return;
+    }
     struct why why;
-    if (!entry_sound(&s->super, b, offset, e, &why)) {
-        finding(s->findings, FINDING_ERROR, "batch %ju, segment %u, offset %u: entry %u: %s",
-                (uintmax_t)b->sequence, b->segment, offset, i, why.text);
-        return;
-    }
-    if (b->sequence < sequence_of(f, e->slot)) {
-        return;
-    }
     if (place_is_record(&e->place) && !store_record_whole(s, e->slot, &e->place, &why)) {
         s->damaged++;
         finding(s->findings, FINDING_NOTE, "slot %u: passed over in batch %ju: sector %u: %s",

@@ -87,16 +87,29 @@ void store_apply(struct store *s, const struct store_entry *e, uint64_t sequence
     s->sequence[e->slot - 1] = sequence;
 }
 
+const struct store_entry *store_batch_entry(const struct store *s, const struct store_batch *b,
+                                            uint32_t offset, uint32_t i)
+{
+    const struct store_entry *e = &b->entries[i];
+    struct why why;
+    if (!entry_sound(&s->super, b, offset, e, &why)) {
+        finding(s->findings, FINDING_ERROR, "batch %ju, segment %u, offset %u: entry %u: %s",
+                (uintmax_t)b->sequence, b->segment, offset, i, why.text);
+        return NULL;
+    }
+    return e;
+}
+
 static void apply_batch(struct store *s, const struct store_batch *b, uint32_t offset, bool last)
 {
     struct why why;
     for (uint32_t i = 0; i < b->count; i++) {
-        const struct store_entry *e = &b->entries[i];
-        if (!entry_sound(&s->super, b, offset, e, &why)) {
-            finding(s->findings, FINDING_ERROR, "batch %ju, segment %u, offset %u: entry %u: %s",
-                    (uintmax_t)b->sequence, b->segment, offset, i, why.text);
-        } else if (last && place_is_record(&e->place) &&
-                   !store_record_whole(s, e->slot, &e->place, &why)) {
+        const struct store_entry *e = store_batch_entry(s, b, offset, i);
+        if (!e) {
+            continue;
+        }
+        if (last && place_is_record(&e->place) &&
+            !store_record_whole(s, e->slot, &e->place, &why)) {
             s->torn++;
             finding(s->findings, FINDING_NOTE,
                     "slot %u: torn in the last batch, %ju, and stays as it was: sector %u: %s",

@@ -74,6 +74,10 @@ void *store_buffer(struct store *s);
 bool store_batch_read(struct store *s, uint32_t segment, uint32_t offset, struct store_batch *b,
                       struct why *why);
 
+/* Entry `i` of a sound batch at `offset` of its segment; NULL, and a finding: it is not sound. */
+const struct store_entry *store_batch_entry(const struct store *s, const struct store_batch *b,
+                                            uint32_t offset, uint32_t i);
+
 /* Walks a segment from `offset` on: batch by batch, and where there is none in steps of 8 sectors,
  * looking at every sector for a record's head. */
 struct walk {

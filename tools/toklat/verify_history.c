@@ -29,11 +29,8 @@ struct history {
 static void see_entry(struct history *h, const struct store_batch *b, uint32_t offset, uint32_t i)
 {
     struct store *s = h->store;
-    const struct store_entry *e = &b->entries[i];
-    struct why why;
-    if (!entry_sound(&s->super, b, offset, e, &why)) {
-        finding(s->findings, FINDING_ERROR, "batch %ju, segment %u, offset %u: entry %u: %s",
-                (uintmax_t)b->sequence, b->segment, offset, i, why.text);
+    const struct store_entry *e = store_batch_entry(s, b, offset, i);
+    if (!e) {
         return;
     }
     const struct store_place *p = &s->index[e->slot - 1].place;
