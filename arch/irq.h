@@ -12,18 +12,25 @@
 
 typedef void (*irq_fn)(uint32_t irq);
 
-/* Routes `irq` to this CPU and calls `fn` for it. ERR_RANGE: no such number. */
+/* Routes `irq` to this CPU and calls `fn` for it; one that each CPU has of its own is registered on
+ * each, with the same `fn`. ERR_RANGE: no such number. */
 enum err irq_register(uint32_t irq, irq_fn fn) MUST_USE;
 
-/* The number that a device tree's "interrupts" property (`bytes` long) begins with. ERR_INVALID: it
- * is none of this controller's. */
-enum err irq_decode(const void *interrupts, size_t bytes, uint32_t *irq) MUST_USE;
+/* The number of entry `index` of a device tree node's "interrupts". ERR_NOT_FOUND: it has none;
+ * ERR_INVALID: it is none of this machine's controller. */
+enum err irq_of_node(const void *fdt, int node, unsigned index, uint32_t *irq) MUST_USE;
 
 /* Takes and handles interrupts until none is pending. Counts them. */
 void irq_dispatch(void);
 
-uint64_t irq_count(void);
-uint64_t irq_spurious_count(void);
+/* Of CPU `cpu`, so far. */
+uint64_t irq_count(unsigned cpu);
+uint64_t irq_spurious_count(unsigned cpu);
+
+/* Interrupts CPU `cpu`, which is given the number irq_kick(). What this CPU wrote before is seen
+ * there by then. Many calls may become one interrupt. */
+void irq_send(unsigned cpu);
+uint32_t irq_kick(void);
 
 /* The number of the hypervisor timer's and of the guests' virtual timer's interrupt. */
 uint32_t irq_el2_timer(void);

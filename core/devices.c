@@ -9,7 +9,7 @@
 
 #include "arch/irq.h"
 #include "arch/time.h"
-#include "core/base/cells.h"
+#include "core/base/devicetree.h"
 #include "core/base/log.h"
 #include "core/base/random.h"
 #include "core/base/string.h"
@@ -29,25 +29,17 @@ static struct block_device *block;
 static void (*on_block_done)(void);
 
 /* The first register range of `node`, mapped. */
-static enum err map_registers(const void *fdt, int node, uintptr_t *base)
+static enum err map_registers(const void *fdt, int node, struct device *d)
 {
-    int parent = fdt_parent_offset(fdt, node);
-    int ac = fdt_address_cells(fdt, parent);
-    int sc = fdt_size_cells(fdt, parent);
-    int bytes;
-    const uint32_t *reg = fdt_getprop(fdt, node, "reg", &bytes);
-    if (!reg || ac < 1 || ac > 2 || sc < 1 || sc > 2 || bytes < 4 * (ac + sc)) {
-        return ERR_INVALID;
-    }
-    *base = cells_read(reg, ac);
-    return machine_map_device(*base, cells_read(reg + ac, sc));
+    *d = (struct device){.fdt = fdt, .node = node};
+    enum err e = dt_reg(fdt, node, 0, &d->base, &d->bytes);
+    return e == OK ? machine_map_device(d->base, d->bytes) : e;
 }
 
-static enum err interrupt_of(const void *fdt, int node, uint32_t *irq)
+static bool is_enabled(const void *fdt, int node)
 {
-    int bytes;
-    const void *p = fdt_getprop(fdt, node, "interrupts", &bytes);
-    return p ? irq_decode(p, (size_t)bytes, irq) : ERR_NOT_FOUND;
+    const char *status = fdt_getprop(fdt, node, "status", NULL);
+    return !status || !strcmp(status, "okay") || !strcmp(status, "ok");
 }
 
 /* --- console ------------------------------------------------------------------------------ */
@@ -86,7 +78,7 @@ static int first_uart(const void *fdt)
     int node = -1;
     do {
         node = fdt_next_node(fdt, node, NULL);
-    } while (node >= 0 && !driver_of(fdt, node));
+    } while (node >= 0 && !(driver_of(fdt, node) && is_enabled(fdt, node)));
     return node;
 }
 
@@ -96,12 +88,12 @@ bool devices_start_console(const struct machine *m)
     if (node < 0 || !driver_of(m->fdt, node)) {
         node = first_uart(m->fdt);
     }
-    uintptr_t base;
-    if (node < 0 || map_registers(m->fdt, node, &base) != OK) {
+    struct device d;
+    if (node < 0 || map_registers(m->fdt, node, &d) != OK) {
         return false;
     }
     uart_node = node;
-    uart_use(driver_of(m->fdt, node), base);
+    uart_use(driver_of(m->fdt, node), d.base);
     log_set_sink(uart_write);
     return true;
 }
@@ -119,7 +111,7 @@ void devices_start_keys(const struct machine *m, void (*key)(char c))
         return;
     }
     on_key = key;
-    enum err e = interrupt_of(m->fdt, uart_node, &irq);
+    enum err e = irq_of_node(m->fdt, uart_node, 0, &irq);
     if (e == OK) {
         e = irq_register(irq, on_uart);
     }
@@ -130,35 +122,56 @@ void devices_start_keys(const struct machine *m, void (*key)(char c))
     uart_start_interrupts();
 }
 
-/* --- virtio ------------------------------------------------------------------------------- */
+/* --- network and store ---------------------------------------------------------------------- */
 
-/* Tries the driver `probe` on what is in the slot `node`, whose interrupt goes to `handler`. */
-static enum err try_slot(const void *fdt, int node, enum err (*probe)(uintptr_t base, uint32_t irq),
-                         irq_fn handler)
+/* In the order in which they are tried: of several, the fastest is used. */
+static const struct {
+    const char *compatible;
+    enum err (*probe)(const struct device *d, struct uplink **out);
+} uplink_drivers[] = {
+    {VIRTIO_MMIO_COMPATIBLE, virtio_net_probe},
+};
+
+static const struct {
+    const char *compatible;
+    enum err (*probe)(const struct device *d, struct block_device **out);
+} block_drivers[] = {
+    {VIRTIO_MMIO_COMPATIBLE, virtio_blk_probe},
+};
+
+static enum err probe_uplink(const struct device *d, size_t driver)
 {
-    uintptr_t base;
-    uint32_t irq;
-    enum err e = map_registers(fdt, node, &base);
-    if (e == OK) {
-        e = interrupt_of(fdt, node, &irq);
-    }
-    if (e == OK) {
-        e = probe(base, irq);
-    }
-    if (e == OK) {
-        e = irq_register(irq, handler);
-    }
-    return e;
+    return uplink_drivers[driver].probe(d, &uplink);
 }
 
-/* The first slot whose device works with the driver. A slot says of what kind its device is: no
- * two drivers take the same. */
-static bool find_virtio(const void *fdt, enum err (*probe)(uintptr_t base, uint32_t irq),
-                        irq_fn handler)
+static enum err probe_block(const struct device *d, size_t driver)
+{
+    return block_drivers[driver].probe(d, &block);
+}
+
+static enum err try_node(const void *fdt, int node, size_t driver,
+                         enum err (*probe)(const struct device *d, size_t driver), irq_fn handler)
+{
+    struct device d;
+    enum err e = map_registers(fdt, node, &d);
+    if (e == OK) {
+        e = irq_of_node(fdt, node, 0, &d.irq);
+    }
+    if (e == OK) {
+        e = probe(&d, driver);
+    }
+    return e == OK ? irq_register(d.irq, handler) : e;
+}
+
+/* The first node whose device works with the driver. A node may stand for a slot that says itself
+ * what it holds: no two drivers take the same. */
+static bool find(const void *fdt, const char *compatible, size_t driver,
+                 enum err (*probe)(const struct device *d, size_t driver), irq_fn handler)
 {
     int node = -1;
-    while ((node = fdt_node_offset_by_compatible(fdt, node, VIRTIO_MMIO_COMPATIBLE)) >= 0) {
-        enum err e = try_slot(fdt, node, probe, handler);
+    while ((node = fdt_node_offset_by_compatible(fdt, node, compatible)) >= 0) {
+        enum err e =
+            is_enabled(fdt, node) ? try_node(fdt, node, driver, probe, handler) : ERR_NOT_FOUND;
         if (e == OK) {
             return true;
         }
@@ -172,25 +185,21 @@ static bool find_virtio(const void *fdt, enum err (*probe)(uintptr_t base, uint3
 static void on_uplink(uint32_t irq)
 {
     (void)irq;
-    virtio_net_ack(uplink);
+    uplink->ops->ack(uplink);
     network_interrupt();
-}
-
-static enum err probe_uplink(uintptr_t base, uint32_t irq)
-{
-    enum err e = virtio_net_probe(base, irq, &uplink);
-    if (e == OK) {
-        network_set_uplink(uplink);
-    }
-    return e;
 }
 
 void devices_start_network(const struct machine *m)
 {
-    if (!find_virtio(m->fdt, probe_uplink, on_uplink)) {
+    bool found = false;
+    for (size_t i = 0; i < ARRAY_SIZE(uplink_drivers) && !found; i++) {
+        found = find(m->fdt, uplink_drivers[i].compatible, i, probe_uplink, on_uplink);
+    }
+    if (!found) {
         log_warn("no uplink: VMs reach only each other");
         return;
     }
+    network_set_uplink(uplink);
     const uint8_t *a = uplink->mac;
     log_info("uplink %s at %02x:%02x:%02x:%02x:%02x:%02x", uplink->name, a[0], a[1], a[2], a[3],
              a[4], a[5]);
@@ -199,20 +208,18 @@ void devices_start_network(const struct machine *m)
 static void on_block(uint32_t irq)
 {
     (void)irq;
-    virtio_blk_ack(block);
+    block->ack(block);
     on_block_done();
-}
-
-static enum err probe_block(uintptr_t base, uint32_t irq)
-{
-    (void)irq;
-    return virtio_blk_probe(base, &block);
 }
 
 void devices_start_block(const struct machine *m, void (*interrupt)(void))
 {
+    bool found = false;
     on_block_done = interrupt;
-    if (!find_virtio(m->fdt, probe_block, on_block)) {
+    for (size_t i = 0; i < ARRAY_SIZE(block_drivers) && !found; i++) {
+        found = find(m->fdt, block_drivers[i].compatible, i, probe_block, on_block);
+    }
+    if (!found) {
         block = NULL;
         return;
     }
@@ -229,9 +236,9 @@ struct block_device *devices_block(void)
 
 uint64_t devices_read_clock(const struct machine *m)
 {
-    uintptr_t base;
+    struct device d;
     int node = fdt_node_offset_by_compatible(m->fdt, -1, RTC_PL031_COMPATIBLE);
-    return node >= 0 && map_registers(m->fdt, node, &base) == OK ? rtc_pl031_read(base) : 0;
+    return node >= 0 && map_registers(m->fdt, node, &d) == OK ? rtc_pl031_read(d.base) : 0;
 }
 
 static size_t add_seed(const void *fdt, const char *name)

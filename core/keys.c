@@ -3,6 +3,7 @@
  * Debug keys: each prints a part of EL2's state and changes nothing.
  */
 #include "core/keys.h"
+#include "arch/cpu.h"
 #include "arch/irq.h"
 #include "arch/time.h"
 #include "core/base/log.h"
@@ -109,7 +110,8 @@ static void key_counters(void)
     struct network_counters n = network_get_counters();
     const struct uplink *u = network_uplink();
     log_raw("traps: %llu faults, %llu interrupts (%llu spurious); %llu VMs killed\n",
-            ULL(r->faults), ULL(irq_count()), ULL(irq_spurious_count()), ULL(r->kills));
+            ULL(r->faults), ULL(irq_count(cpu_index())), ULL(irq_spurious_count(cpu_index())),
+            ULL(r->kills));
     log_raw("frames: %llu between VMs, %llu to and %llu from the uplink, %llu ARP answered\n",
             ULL(s.vm_to_vm), ULL(s.vm_to_uplink), ULL(s.uplink_to_vm), ULL(s.arp_answered));
     log_raw("dropped: %llu spoofed, %llu out of reach, %llu to nobody, %llu malformed, %llu for "

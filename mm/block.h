@@ -42,6 +42,8 @@ struct block_device {
     /* Takes what is finished, and calls `done` for each; returns how many. `done` may submit. A
      * flush of a device without a cache is finished at once: no interrupt announces it. */
     unsigned (*poll)(struct block_device *d);
+    /* Acknowledges the device's interrupt; a poll follows. */
+    void (*ack)(struct block_device *d);
     const char *name;
     uint64_t sectors;
     unsigned pieces_max; /* of one request */

@@ -11,6 +11,7 @@
 #include "arch/cpu.h"
 #include "arch/machine.h"
 #include "core/base/cells.h"
+#include "core/base/devicetree.h"
 #include "core/base/log.h"
 #include "core/base/string.h"
 
@@ -38,19 +39,12 @@ static void use(uint64_t base, uint64_t bytes)
     machine.used[machine.used_count++] = (struct machine_range){start, end - start};
 }
 
-/* Calls `add` for every (address, size) of a node's "reg". */
-static void each_reg(const void *fdt, int node, int parent, void (*add)(uint64_t, uint64_t))
+/* Calls `add` for every range of a node's "reg". */
+static void each_reg(const void *fdt, int node, void (*add)(uint64_t, uint64_t))
 {
-    int ac = fdt_address_cells(fdt, parent);
-    int sc = fdt_size_cells(fdt, parent);
-    int bytes;
-    const fdt32_t *reg = fdt_getprop(fdt, node, "reg", &bytes);
-    if (!reg || ac < 1 || sc < 1 || ac > 2 || sc > 2) {
-        return;
-    }
-    int step = ac + sc;
-    for (int i = 0; i + step <= bytes / 4; i += step) {
-        add(cells_read(reg + i, ac), cells_read(reg + i + ac, sc));
+    uint64_t base, bytes;
+    for (unsigned i = 0; dt_reg(fdt, node, i, &base, &bytes) == OK; i++) {
+        add(base, bytes);
     }
 }
 
@@ -68,7 +62,7 @@ static void find_ram(const void *fdt)
 {
     int node = -1;
     while ((node = fdt_node_offset_by_prop_value(fdt, node, "device_type", "memory", 7)) >= 0) {
-        each_reg(fdt, node, 0, add_ram);
+        each_reg(fdt, node, add_ram);
     }
 }
 
@@ -85,7 +79,7 @@ static void find_reserved(const void *fdt)
     if (parent >= 0) {
         fdt_for_each_subnode(node, fdt, parent)
         {
-            each_reg(fdt, node, parent, use);
+            each_reg(fdt, node, use);
         }
     }
 }

@@ -41,6 +41,7 @@ void cpu_init(unsigned index)
     struct cpu *c = cpu_at(index);
     memset(c, 0, sizeof(*c));
     c->index = index;
+    c->mpidr = read_sysreg(mpidr_el1) & MPIDR_AFFINITY;
     c->vmid_generation = 1;
     c->vmid_next = 1;
     write_sysreg(tpidr_el2, (uint64_t)c);

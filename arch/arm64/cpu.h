@@ -22,7 +22,9 @@ struct cpu {
     uint64_t vmid_generation; /* of the identifiers handed out now; from 1 */
     uint32_t vmid_next;
     uint32_t index;
-    void *local;  /* of the floors above: cpu_local() */
+    void *local;    /* of the floors above: cpu_local() */
+    uint64_t mpidr; /* its affinity */
+    uint64_t interrupts, spurious;
     bool fp_open; /* CPTR_EL2.TFP is clear */
 } __attribute__((aligned(64)));
 

@@ -1,27 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Interrupt controllers: one table of operations for each, chosen at boot.
+ * What both versions of the Generic Interrupt Controller have (IHI 0048, IHI 0069).
  */
 #ifndef ARCH_ARM64_GIC_H
 #define ARCH_ARM64_GIC_H
 
-#include "arch/machine.h"
+#include "arch/arm64/irqchip.h"
 
 #define GIC_SPURIOUS 1020 /* this and above: nothing is pending */
 #define GIC_PPI_FIRST 16
 #define GIC_SPI_FIRST 32
+#define GIC_SGI_KICK 0
 
-struct gic_ops {
-    const char *name;
-    /* Starts the distributor and this CPU's interface; `reg` are the addresses of the node's
-     * register ranges, mapped. */
-    enum err (*start)(const uint64_t *reg, const uint64_t *bytes);
-    void (*enable)(uint32_t irq);
-    uint32_t (*acknowledge)(void);
-    void (*end)(uint32_t irq);
-};
-
-extern const struct gic_ops gicv2_ops, gicv3_ops;
+/* Devicetree binding arm,gic: (type, number, flags); type 0 is an SPI, 1 a PPI. */
+enum err gic_decode(const void *fdt, int node, unsigned index, uint32_t *irq);
 
 static inline uint32_t gic_read(uint64_t a)
 {
@@ -38,7 +30,6 @@ static inline void gic_write8(uint64_t a, uint8_t v)
     *(volatile uint8_t *)a = v;
 }
 
-/* Registers that the distributors of both versions have (IHI 0048, IHI 0069). */
 #define GICD_CTLR 0x000
 #define GICD_TYPER 0x004
 #define GICD_IGROUPR 0x080
@@ -47,6 +38,7 @@ static inline void gic_write8(uint64_t a, uint8_t v)
 #define GICD_ICPENDR 0x280
 #define GICD_IPRIORITYR 0x400
 #define GICD_ITARGETSR 0x800
+#define GICD_SGIR 0xf00
 
 #define GIC_PRIORITY 0xa0
 

@@ -3,12 +3,14 @@
  * Generic Interrupt Controller version 3 (IHI 0069), system register interface, affinity routing,
  * all interrupts in group 1.
  */
+#include "arch/arm64/cpu.h"
 #include "arch/arm64/gic.h"
-#include "arch/arm64/sysreg.h"
+#include "arch/cpu.h"
 
 #define ICC_PMR_EL1 S3_0_C4_C6_0
 #define ICC_IAR1_EL1 S3_0_C12_C12_0
 #define ICC_EOIR1_EL1 S3_0_C12_C12_1
+#define ICC_SGI1R_EL1 S3_0_C12_C11_5
 #define ICC_CTLR_EL1 S3_0_C12_C12_4
 #define ICC_IGRPEN1_EL1 S3_0_C12_C12_7
 #define ICC_SRE_EL2 S3_4_C12_C9_5
@@ -32,7 +34,9 @@
 
 #define WAIT_POLLS 1000000u
 
-static uint64_t gicd, gicr; /* gicr: this CPU's redistributor */
+static uint64_t gicd;
+static uint64_t redistributors, redistributors_bytes;
+static uint64_t gicr[CPUS_MAX]; /* each CPU's redistributor */
 
 static enum err wait_clear(uint64_t reg, uint32_t bits)
 {
@@ -47,17 +51,17 @@ static enum err wait_clear(uint64_t reg, uint32_t bits)
 /* Aff3.Aff2.Aff1.Aff0 as GICR_TYPER has it in its upper word. */
 static uint32_t affinity(void)
 {
-    uint64_t mpidr = read_sysreg(mpidr_el1);
-    return (uint32_t)((mpidr & 0xffffff) | (mpidr >> 32 & 0xff) << 24);
+    uint64_t mpidr = cpu_this()->mpidr;
+    return (uint32_t)((mpidr & 0xffffff) | (mpidr >> 32) << 24);
 }
 
-static enum err find_redistributor(uint64_t base, uint64_t bytes)
+static enum err find_redistributor(uint64_t *out)
 {
-    uint64_t end = base + bytes;
-    for (uint64_t r = base; r + 2 * GICR_FRAME <= end;) {
+    uint64_t end = redistributors + redistributors_bytes;
+    for (uint64_t r = redistributors; r + 2 * GICR_FRAME <= end;) {
         uint32_t low = gic_read(r + GICR_TYPER);
         if (gic_read(r + GICR_TYPER + 4) == affinity()) {
-            gicr = r;
+            *out = r;
             return OK;
         }
         if (low & GICR_TYPER_LAST) {
@@ -81,16 +85,16 @@ static enum err start_distributor(void)
     return wait_clear(gicd + GICD_CTLR, GICD_CTLR_RWP);
 }
 
-static enum err start_redistributor(void)
+static enum err start_redistributor(uint64_t r)
 {
-    gic_write(gicr + GICR_WAKER, gic_read(gicr + GICR_WAKER) & ~WAKER_SLEEP);
-    enum err e = wait_clear(gicr + GICR_WAKER, WAKER_ASLEEP);
+    gic_write(r + GICR_WAKER, gic_read(r + GICR_WAKER) & ~WAKER_SLEEP);
+    enum err e = wait_clear(r + GICR_WAKER, WAKER_ASLEEP);
     if (e != OK) {
         return e;
     }
-    gic_write(gicr + GICR_SGI + GICD_ICENABLER, ~0u);
-    gic_write(gicr + GICR_SGI + GICD_ICPENDR, ~0u);
-    gic_write(gicr + GICR_SGI + GICD_IGROUPR, ~0u);
+    gic_write(r + GICR_SGI + GICD_ICENABLER, ~0u);
+    gic_write(r + GICR_SGI + GICD_ICPENDR, ~0u);
+    gic_write(r + GICR_SGI + GICD_IGROUPR, ~0u);
     return OK;
 }
 
@@ -105,18 +109,12 @@ static void start_interface(void)
     isb();
 }
 
-static enum err start(const uint64_t *reg, const uint64_t *bytes)
+static enum err start_cpu(void)
 {
-    if (bytes[0] < 0x10000) {
-        return ERR_INVALID;
-    }
-    gicd = reg[0];
-    enum err e = find_redistributor(reg[1], bytes[1]);
+    uint64_t *r = &gicr[cpu_index()];
+    enum err e = find_redistributor(r);
     if (e == OK) {
-        e = start_distributor();
-    }
-    if (e == OK) {
-        e = start_redistributor();
+        e = start_redistributor(*r);
     }
     if (e == OK) {
         start_interface();
@@ -124,12 +122,25 @@ static enum err start(const uint64_t *reg, const uint64_t *bytes)
     return e;
 }
 
+static enum err start(const void *fdt, int node)
+{
+    uint64_t bytes;
+    enum err e = irqchip_map(fdt, node, 0, 0x10000, &gicd, &bytes);
+    if (e == OK) {
+        e = irqchip_map(fdt, node, 1, 2 * GICR_FRAME, &redistributors, &redistributors_bytes);
+    }
+    if (e == OK) {
+        e = start_distributor();
+    }
+    return e == OK ? start_cpu() : e;
+}
+
 static void enable(uint32_t irq)
 {
-    uint64_t base = irq < GIC_SPI_FIRST ? gicr + GICR_SGI : gicd;
+    uint64_t base = irq < GIC_SPI_FIRST ? gicr[cpu_index()] + GICR_SGI : gicd;
     gic_write8(base + GICD_IPRIORITYR + irq, GIC_PRIORITY);
     if (irq >= GIC_SPI_FIRST) {
-        uint64_t route = read_sysreg(mpidr_el1) & 0xff00ffffff;
+        uint64_t route = cpu_this()->mpidr;
         *(volatile uint64_t *)(gicd + GICD_IROUTER + 8ull * irq) = route;
     }
     gic_write(base + GICD_ISENABLER + irq / 32 * 4, 1u << irq % 32);
@@ -139,7 +150,8 @@ static uint32_t acknowledge(void)
 {
     uint32_t irq = (uint32_t)read_sysreg(ICC_IAR1_EL1);
     dsb(sy); /* IHI 0069, 4.1.1: the read has taken effect before the handler looks */
-    return irq & 0xffffff;
+    irq &= 0xffffff;
+    return irq < GIC_SPURIOUS ? irq : IRQ_NONE;
 }
 
 static void end(uint32_t irq)
@@ -149,4 +161,16 @@ static void end(uint32_t irq)
     isb();
 }
 
-const struct gic_ops gicv3_ops = {"GICv3", start, enable, acknowledge, end};
+/* IHI 0069, 12.2.20: Aff3, Aff2, Aff1, and one bit of the sixteen that share them. */
+static void send(unsigned cpu)
+{
+    uint64_t mpidr = cpu_at(cpu)->mpidr;
+    uint64_t to = (mpidr >> 32 & 0xff) << 48 | (mpidr >> 16 & 0xff) << 32 |
+                  (mpidr >> 8 & 0xff) << 16 | 1ull << (mpidr & 0xf);
+    dsb(ishst); /* what the other CPU is to see, before it is called: partner is its acknowledge */
+    write_sysreg(ICC_SGI1R_EL1, to | (uint64_t)GIC_SGI_KICK << 24);
+    isb();
+}
+
+const struct irqchip_ops gicv3_ops = {"GICv3",     start, start_cpu, gic_decode,  enable,
+                                      acknowledge, end,   send,      GIC_SGI_KICK};

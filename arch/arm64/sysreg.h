@@ -68,6 +68,9 @@ static inline void isb(void)
 /* SCTLR_EL1 of a guest at its start: RES1 bits and cacheable instruction fetch, stage 1 off. */
 #define SCTLR_EL1_INIT (0x30d00800ull | (1ull << 12))
 
+/* MPIDR_EL1: Aff3, Aff2, Aff1, Aff0 */
+#define MPIDR_AFFINITY 0xff00ffffffull
+
 /* ESR_ELx */
 #define ESR_EC(esr) (((esr) >> 26) & 0x3f)
 #define ESR_IL (1ull << 25)

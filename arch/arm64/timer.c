@@ -4,7 +4,6 @@
  */
 #include <libfdt.h>
 
-#include "arch/arm64/gic.h"
 #include "arch/arm64/sysreg.h"
 #include "arch/arm64/timer.h"
 #include "arch/irq.h"
@@ -67,22 +66,27 @@ uint32_t irq_virtual_timer(void)
     return virtual_irq;
 }
 
-/* Entry `index` of the timer node: (type, number, flags), type 1 being a PPI. */
-static uint32_t timer_interrupt(const fdt32_t *cells, int index)
+/* Entries of the timer node (Devicetree binding arm,arch_timer). */
+#define ENTRY_VIRTUAL 2
+#define ENTRY_HYPERVISOR 3
+
+void timer_start_cpu(void)
 {
-    return GIC_PPI_FIRST + ((uint32_t)cells_read(&cells[3 * index + 1], 1) & 0xf);
+    write_sysreg(cntv_ctl_el0, 0);
+    write_sysreg(cnthp_ctl_el2, 0);
 }
 
 enum err timer_start(const void *fdt)
 {
-    int node = fdt_node_offset_by_compatible(fdt, -1, "arm,armv8-timer");
     int bytes;
-    const fdt32_t *interrupts = node >= 0 ? fdt_getprop(fdt, node, "interrupts", &bytes) : NULL;
-    if (!interrupts || bytes < 4 * 3 * 4) {
+    int node = fdt_node_offset_by_compatible(fdt, -1, "arm,armv8-timer");
+    enum err e = node < 0 ? ERR_NOT_FOUND : irq_of_node(fdt, node, ENTRY_VIRTUAL, &virtual_irq);
+    if (e == OK) {
+        e = irq_of_node(fdt, node, ENTRY_HYPERVISOR, &el2_irq);
+    }
+    if (e != OK) {
         return ERR_INVALID;
     }
-    virtual_irq = timer_interrupt(interrupts, 2);
-    el2_irq = timer_interrupt(interrupts, 3);
     const fdt32_t *clock = fdt_getprop(fdt, node, "clock-frequency", &bytes);
     hz = read_sysreg(cntfrq_el0);
     if (clock && bytes == 4) {
@@ -91,7 +95,6 @@ enum err timer_start(const void *fdt)
     if (hz == 0 || hz > 4 * NS_PER_S) {
         return ERR_UNSUPPORTED;
     }
-    write_sysreg(cntv_ctl_el0, 0);
-    write_sysreg(cnthp_ctl_el2, 0);
+    timer_start_cpu();
     return OK;
 }

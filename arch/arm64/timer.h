@@ -11,4 +11,7 @@
  * usable timer node; ERR_UNSUPPORTED: neither it nor CNTFRQ_EL0 gives a frequency. */
 enum err timer_start(const void *fdt) MUST_USE;
 
+/* Silences the timers of the CPU that calls. */
+void timer_start_cpu(void);
+
 #endif

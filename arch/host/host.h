@@ -35,6 +35,7 @@ struct host_counts {
     unsigned arms;
     unsigned irqs_raised; /* exceptions fabricated for guests */
     unsigned vtimer_masks;
+    unsigned kicks; /* interrupts sent to CPUs */
 };
 
 extern struct host_counts host_counts;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Interrupts of the process that plays a machine: a test raises them; the hypervisor timer's is
- * pending from its deadline until it is armed anew.
+ * Interrupts of the process that plays a machine: a test raises them, and CPU 0 takes them; the
+ * hypervisor timer's is pending from its deadline until it is armed anew.
  */
 #include "arch/irq.h"
 #include "arch/cpu.h"
@@ -14,17 +14,21 @@
 
 #define EL2_TIMER 26u
 #define VIRTUAL_TIMER 27u
+#define KICK 0u
 
 static irq_fn handlers[IRQ_MAX];
 static uint64_t pending[IRQ_MAX / 64]; /* a bit each */
-static uint64_t taken, spurious;
+static bool kicked[CPUS_MAX];
+static uint64_t taken[CPUS_MAX], spurious[CPUS_MAX];
 static void (*idle)(void);
 
 void host_irq_reset(void)
 {
     memset(handlers, 0, sizeof(handlers));
     memset(pending, 0, sizeof(pending));
-    taken = spurious = 0;
+    memset(kicked, 0, sizeof(kicked));
+    memset(taken, 0, sizeof(taken));
+    memset(spurious, 0, sizeof(spurious));
     idle = NULL;
 }
 
@@ -47,15 +51,6 @@ enum err irq_register(uint32_t irq, irq_fn fn)
     return OK;
 }
 
-enum err irq_decode(const void *interrupts, size_t bytes, uint32_t *irq)
-{
-    if (bytes != sizeof(*irq)) {
-        return ERR_INVALID;
-    }
-    memcpy(irq, interrupts, sizeof(*irq));
-    return *irq < IRQ_MAX ? OK : ERR_INVALID;
-}
-
 uint32_t irq_el2_timer(void)
 {
     return EL2_TIMER;
@@ -66,14 +61,25 @@ uint32_t irq_virtual_timer(void)
     return VIRTUAL_TIMER;
 }
 
-uint64_t irq_count(void)
+uint64_t irq_count(unsigned cpu)
 {
-    return taken;
+    return taken[cpu];
 }
 
-uint64_t irq_spurious_count(void)
+uint64_t irq_spurious_count(unsigned cpu)
 {
-    return spurious;
+    return spurious[cpu];
+}
+
+void irq_send(unsigned cpu)
+{
+    __atomic_store_n(&kicked[cpu], true, __ATOMIC_RELEASE); /* partner: next_pending */
+    HOST_COUNT(kicks, 1);
+}
+
+uint32_t irq_kick(void)
+{
+    return KICK;
 }
 
 /* The one to be handled next, or IRQ_MAX. */
@@ -82,7 +88,10 @@ static uint32_t next_pending(void)
     if (counter_now() >= host_timer_deadline()) {
         return EL2_TIMER;
     }
-    for (uint32_t i = 0; i < IRQ_MAX / 64; i++) {
+    if (__atomic_load_n(&kicked[cpu_index()], __ATOMIC_ACQUIRE)) { /* partner: irq_send */
+        return KICK;
+    }
+    for (uint32_t i = 0; cpu_index() == 0 && i < IRQ_MAX / 64; i++) {
         if (pending[i]) {
             return i * 64 + (uint32_t)__builtin_ctzll(pending[i]);
         }
@@ -101,11 +110,12 @@ void irq_dispatch(void)
     while ((irq = next_pending()) != IRQ_MAX) {
         uint64_t deadline = host_timer_deadline();
         pending[irq / 64] &= ~(1ull << irq % 64);
-        taken++;
+        kicked[cpu_index()] &= irq != KICK;
+        taken[cpu_index()]++;
         if (handlers[irq]) {
             handlers[irq](irq);
         } else {
-            spurious++;
+            spurious[cpu_index()]++;
         }
         if (irq == EL2_TIMER && host_timer_deadline() == deadline) {
             fprintf(stderr, "host: the timer's interrupt was not silenced\n");

@@ -22,6 +22,8 @@ struct uplink_ops {
     /* Takes up to `budget` received frames with the device's interrupts suppressed; turns them on
      * again when the ring is empty. Returns how many; `budget` means that there may be more. */
     unsigned (*poll)(struct uplink *u, unsigned budget, uplink_receive_fn receive);
+    /* Acknowledges the device's interrupt; a poll follows. */
+    void (*ack)(struct uplink *u);
 };
 
 struct uplink {

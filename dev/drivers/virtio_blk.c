@@ -323,8 +323,14 @@ static enum err start(struct virtio_blk *d)
     return e;
 }
 
-enum err virtio_blk_probe(uintptr_t base, struct block_device **out)
+static void ack(struct block_device *b)
 {
+    virtio_mmio_ack(of(b)->base);
+}
+
+enum err virtio_blk_probe(const struct device *device, struct block_device **out)
+{
+    uintptr_t base = device->base;
     enum err e = virtio_mmio_find(base, DEVICE_ID_BLOCK);
     if (e != OK) {
         return e;
@@ -334,7 +340,7 @@ enum err virtio_blk_probe(uintptr_t base, struct block_device **out)
     }
     struct virtio_blk *d = &devices[device_count];
     *d = (struct virtio_blk){
-        .device = {.submit = submit, .kick = kick, .poll = poll, .name = "virtio-blk"},
+        .device = {.submit = submit, .kick = kick, .poll = poll, .ack = ack, .name = "virtio-blk"},
         .base = base,
     };
     e = start(d);
@@ -345,9 +351,4 @@ enum err virtio_blk_probe(uintptr_t base, struct block_device **out)
         e = ERR_IO; /* no harm: it was given no memory */
     }
     return e;
-}
-
-void virtio_blk_ack(struct block_device *b)
-{
-    virtio_mmio_ack(of(b)->base);
 }

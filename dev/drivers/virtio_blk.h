@@ -7,18 +7,16 @@
 
 #include "core/base/error.h"
 #include "core/base/types.h"
+#include "dev/drivers/device.h"
 #include "mm/block.h"
 
-/* Probes the device whose registers are at `base`. ERR_NOT_FOUND: no block device is there (not an
+/* Probes a device. ERR_NOT_FOUND: no block device is there (not an
  * error: virtio-mmio slots may be empty or hold something else); ERR_UNSUPPORTED: a legacy one, one
  * that refuses our features, or one of logical blocks that are no multiple of a sector or larger
  * than a page; ERR_NO_MEMORY. On OK the device is running and `*out` is it. Boot CPU only.
  *
  * Its flush is a request where the device has one. Where it has none, what is written is stable
  * when it is done: a flush is done with OK at the next poll, and no interrupt announces it. */
-enum err virtio_blk_probe(uintptr_t base, struct block_device **out) MUST_USE;
-
-/* Acknowledges the device's interrupt; call before poll. */
-void virtio_blk_ack(struct block_device *b);
+enum err virtio_blk_probe(const struct device *device, struct block_device **out) MUST_USE;
 
 #endif

@@ -174,7 +174,13 @@ static unsigned poll(struct uplink *u, unsigned budget, uplink_receive_fn receiv
     return taken;
 }
 
-static const struct uplink_ops virtio_net_ops = {.send = send, .flush = flush, .poll = poll};
+static void ack(struct uplink *u)
+{
+    virtio_mmio_ack(of(u)->base);
+}
+
+static const struct uplink_ops virtio_net_ops = {
+    .send = send, .flush = flush, .poll = poll, .ack = ack};
 
 static void queue_free(struct queue *q)
 {
@@ -252,8 +258,9 @@ static enum err start(struct virtio_net *d)
     return OK;
 }
 
-enum err virtio_net_probe(uintptr_t base, uint32_t irq, struct uplink **out)
+enum err virtio_net_probe(const struct device *device, struct uplink **out)
 {
+    uintptr_t base = device->base;
     enum err e = virtio_mmio_find(base, DEVICE_ID_NET);
     if (e != OK) {
         return e;
@@ -262,8 +269,8 @@ enum err virtio_net_probe(uintptr_t base, uint32_t irq, struct uplink **out)
         return ERR_NO_MEMORY;
     }
     struct virtio_net *d = &devices[device_count];
-    *d = (struct virtio_net){.uplink = {.ops = &virtio_net_ops, .name = "virtio-net", .irq = irq},
-                             .base = base};
+    *d = (struct virtio_net){
+        .uplink = {.ops = &virtio_net_ops, .name = "virtio-net", .irq = device->irq}, .base = base};
     e = start(d);
     if (e == OK) {
         device_count++;
@@ -275,9 +282,4 @@ enum err virtio_net_probe(uintptr_t base, uint32_t irq, struct uplink **out)
         queue_free(&d->tx);
     }
     return e;
-}
-
-void virtio_net_ack(struct uplink *u)
-{
-    virtio_mmio_ack(of(u)->base);
 }

@@ -5,15 +5,13 @@
 #ifndef DEV_DRIVERS_VIRTIO_NET_H
 #define DEV_DRIVERS_VIRTIO_NET_H
 
+#include "dev/drivers/device.h"
 #include "dev/drivers/uplink.h"
 
-/* Probes the device whose registers are at `base`; `irq` is its interrupt. ERR_NOT_FOUND: no
- * network device is there (not an error: virtio-mmio slots may be empty or hold something else);
- * ERR_UNSUPPORTED: a legacy one or one that refuses our features; ERR_NO_MEMORY. On OK the device
- * is running with its receive ring full, and `*out` is it. Boot CPU only. */
-enum err virtio_net_probe(uintptr_t base, uint32_t irq, struct uplink **out) MUST_USE;
-
-/* Acknowledges the device's interrupt; call before poll. */
-void virtio_net_ack(struct uplink *u);
+/* Probes a device. ERR_NOT_FOUND: no network device is there (not an error: virtio-mmio slots may
+ * be empty or hold something else); ERR_UNSUPPORTED: a legacy one or one that refuses our features;
+ * ERR_NO_MEMORY. On OK the device is running with its receive ring full, and `*out` is it. Boot CPU
+ * only. */
+enum err virtio_net_probe(const struct device *device, struct uplink **out) MUST_USE;
 
 #endif

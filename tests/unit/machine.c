@@ -93,7 +93,8 @@ static unsigned wire_poll(struct uplink *u, unsigned budget, uplink_receive_fn r
     return n;
 }
 
-static const struct uplink_ops wire_ops = {wire_send, wire_flush, wire_poll};
+static const struct uplink_ops wire_ops = {
+    .send = wire_send, .flush = wire_flush, .poll = wire_poll};
 static struct uplink uplink = {.ops = &wire_ops, .name = "wire"};
 
 static void on_wire(uint32_t irq)

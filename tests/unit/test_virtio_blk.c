@@ -25,9 +25,9 @@
 #define REQUESTS 300u
 #define MANY (256u / 3) /* requests of one piece that fill the queue */
 
+static const struct device fake_device = {.base = FAKE_VIRTIO_BASE};
 static struct block_device *b;
 static uint8_t *memory; /* of the requests: a page each */
-
 static struct test_request {
     struct block_request r;
     struct block_piece pieces[200];
@@ -94,7 +94,7 @@ static int setup(void **state)
 
 static void probe_ok(void)
 {
-    assert_int_equal(virtio_blk_probe(FAKE_VIRTIO_BASE, &b), OK);
+    assert_int_equal(virtio_blk_probe(&fake_device, &b), OK);
 }
 
 static int setup_running(void **state)
@@ -122,7 +122,7 @@ static void start_anew(void **state)
 
 static void assert_refused(enum err expected)
 {
-    assert_int_equal(virtio_blk_probe(FAKE_VIRTIO_BASE, &b), expected);
+    assert_int_equal(virtio_blk_probe(&fake_device, &b), expected);
     assert_null(b);
     assert_int_equal(device_count, 0);
     assert_int_equal(fake_virtio.frames_live, 0);
@@ -218,7 +218,7 @@ static void test_segments_max(void **state)
     assert_int_equal(b->pieces_max, 1);
     fake_virtio.offered |= FAKE_DISK_SIZE_MAX;
     fake_disk_config(8, 511);
-    assert_int_equal(virtio_blk_probe(FAKE_VIRTIO_BASE, &b), ERR_UNSUPPORTED);
+    assert_int_equal(virtio_blk_probe(&fake_device, &b), ERR_UNSUPPORTED);
 }
 
 static void test_devices_max(void **state)
@@ -227,7 +227,7 @@ static void test_devices_max(void **state)
     for (unsigned i = 0; i < 4; i++) {
         probe_ok();
     }
-    assert_int_equal(virtio_blk_probe(FAKE_VIRTIO_BASE, &b), ERR_NO_MEMORY);
+    assert_int_equal(virtio_blk_probe(&fake_device, &b), ERR_NO_MEMORY);
 }
 
 /* --- requests ----------------------------------------------------------------------------- */
@@ -244,7 +244,7 @@ static void test_read(void **state)
     fake_disk_serve();
     assert_int_equal(t->done, 0);
     fake_virtio.interrupt_status = 1;
-    virtio_blk_ack(b);
+    b->ack(b);
     assert_int_equal(fake_virtio.interrupt_status, 0);
     assert_int_equal(b->poll(b), 1);
     assert_done(t, OK);

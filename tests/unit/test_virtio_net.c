@@ -54,6 +54,8 @@ static void hooked_interrupts(struct virtq *q, bool on)
     virtq_interrupts(q, on);
 }
 
+static const struct device fake_device = {.base = FAKE_VIRTIO_BASE, .irq = 77};
+
 static int setup(void **state)
 {
     (void)state;
@@ -67,7 +69,7 @@ static int setup(void **state)
 static int setup_running(void **state)
 {
     setup(state);
-    assert_int_equal(virtio_net_probe(FAKE_VIRTIO_BASE, 77, &uplink), OK);
+    assert_int_equal(virtio_net_probe(&fake_device, &uplink), OK);
     assert_int_equal(fake_virtio.queue[0].size, 256);
     return 0;
 }
@@ -82,7 +84,7 @@ static int teardown(void **state)
 static void assert_refused(enum err expected)
 {
     uplink = NULL;
-    assert_int_equal(virtio_net_probe(FAKE_VIRTIO_BASE, 77, &uplink), expected);
+    assert_int_equal(virtio_net_probe(&fake_device, &uplink), expected);
     assert_null(uplink);
     assert_int_equal(fake_virtio.frames_live, 0);
 }
@@ -153,7 +155,7 @@ static void test_device_that_does_not_reset(void **state)
     (void)state;
     fake_virtio.queue[1].max = 0;
     fake_virtio.stuck_after_start = true;
-    assert_int_equal(virtio_net_probe(FAKE_VIRTIO_BASE, 77, &uplink), ERR_UNSUPPORTED);
+    assert_int_equal(virtio_net_probe(&fake_device, &uplink), ERR_UNSUPPORTED);
     assert_true(fake_virtio.frames_live > 0);
 }
 
@@ -161,7 +163,7 @@ static void test_probe(void **state)
 {
     (void)state;
     static const uint8_t mac[6] = {0x52, 0x54, 0, 0x12, 0x34, 0x56};
-    assert_int_equal(virtio_net_probe(FAKE_VIRTIO_BASE, 77, &uplink), OK);
+    assert_int_equal(virtio_net_probe(&fake_device, &uplink), OK);
     assert_int_equal(uplink->irq, 77);
     assert_memory_equal(uplink->mac, mac, 6);
     assert_int_equal(fake_virtio.status, 1 | 2 | 4 | 8);
@@ -177,7 +179,7 @@ static void test_small_and_odd_queues(void **state)
     (void)state;
     fake_virtio.queue[0].max = 100;
     fake_virtio.queue[1].max = 1;
-    assert_int_equal(virtio_net_probe(FAKE_VIRTIO_BASE, 77, &uplink), OK);
+    assert_int_equal(virtio_net_probe(&fake_device, &uplink), OK);
     assert_int_equal(fake_virtio.queue[0].size, 64);
     assert_int_equal(fake_virtio.queue[1].size, 1);
     uint8_t frame[60] = {0};
@@ -358,7 +360,7 @@ static void test_ack(void **state)
 {
     (void)state;
     fake_virtio.interrupt_status = 1;
-    virtio_net_ack(uplink);
+    uplink->ops->ack(uplink);
     assert_int_equal(fake_virtio.interrupt_status, 0);
 }
 
