@@ -70,6 +70,15 @@ def test_a_cpu_that_does_not_start_is_said_and_the_rest_goes_on(tree_of_four, tm
         machine.wait_for("hello, I am VM 1")
 
 
+def test_a_cpu_without_an_interrupt_interface_halts(tree_of_four, tmp_path):
+    """The redistributors' range, 0x20000 bytes for each CPU, has room for three."""
+    edit = ("-t x", "/intc@8000000", "reg", *"0 8000000 0 10000 0 80a0000 0 60000".split())
+    with boot_edited(tree_of_four, tmp_path, edit) as machine:
+        machine.wait_for("warning: CPU 3, reg 3, does not start: not found")
+        machine.wait_for("CPUs: 3 of 4 run")
+        machine.wait_for("hello, I am VM 1")
+
+
 @pytest.mark.parametrize("edits, cpus", [
     ([("-t s", "/cpus/cpu@2", "status", "fail")], 3),
     ([("-t s", "/cpus/cpu@2", "status", "fail-ecc")], 3),
