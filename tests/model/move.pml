@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * VMs between CPUs: core/move.c, core/network.c and what of core/run.c, core/fetch.c,
+ * core/residence.c and core/ending.c moves VMs. Three CPUs: the keeper 0, homes 1 and 2; frames
+ * come from outside, at CPU 0, and from a VM that stays at CPU 2.
+ *
+ * What is proven, for the budgets of tools/check-model:
+ *   touch()      only the CPU that a VM belongs to touches it (vm.owner, a ghost), so vm.where says
+ *                the truth wherever it names the CPU that reads it;
+ *   frames[]     no frame is handed over twice, and each is handed over or dropped where the code
+ *                counts it;
+ *   quiet()      when nothing more can happen, every event was seen, all questions are answered,
+ *                nobody waits for a message, and a machine that stops has written every VM;
+ *   must_send()  short messages fit;
+ *   no cycle     (spin's non-progress cycles, under weak fairness) nothing goes round for ever.
+ *
+ * Not so, and not promised: that frames from one sender come in order. One that is passed on by a
+ * VM's last CPU may come after one that was sent later, straight to the new.
+ *
+ * Every atomic block reads or writes at most one thing that another CPU writes: a ring, vm.where,
+ * or `stopping`. Promela is sequentially consistent and the machine is not. What carries over:
+ * all of a VM is written before the release of its message (mail_send) and read after the acquire
+ * of it (take_ring). vm.where itself is released and acquired alone; who reads an old value sends
+ * to a CPU that the VM has left, which passes on. For that, only the CPU that a VM leaves has to
+ * know it at once, and that CPU wrote it.
+ *
+ * A mutation (-DBREAK=n) is a model that is wrong in one place. All must be found wrong:
+ *    1  event_post wakes a VM that departs           9  move_depart while pages are read
+ *    2  park_elsewhere overwrites why MOVE_EVICT    10  a CPU that cannot send takes no mail
+ *    3  wake does not take an eviction back         11  GIVE of a VM that departs for EVICT: no GONE
+ *    4  run_arrived does not look at events         12  GONE is not asked about again
+ *    5  MOVE_LOAD: run_go_on in place of run_wake   13  the VM's message before vm.where
+ *    6  an ended VM that was asked for is kept      14  take does not set vm.where
+ *    7  two GIVEs, one answer                       15  a refused departure is forgotten
+ *    8  come_to_leave does not look at events       16  MAIL_ALL takes one VM
+ *   17  a CPU without anybody to give says nothing  18  a frame's slot is a VM's, too: no reserve
+ */
+#include "state.pml"
+#include "vm.pml"
+
+#define room(a, b, slots) (len(RING(a, b)) < (slots))
+
+inline must_send(to, kind, v)
+{
+    assert(room(self, to, RING_SLOTS));
+    RING(self, to) ! kind, 0, v, 0
+}
+
+/* To `stop_at`. */
+inline move_next_stop(v)
+{
+    stop_at = vm[v].where & 15;
+    if
+    :: stop_at == self && (vm[v].where >> GOES_SHIFT) -> stop_at = (vm[v].where >> GOES_SHIFT) - 1
+    :: else
+    fi
+}
+
+inline send_frame(to, v, n)
+{
+    assert(to != self);
+    if
+    :: room(self, to, (BREAK == 18 -> RING_SLOTS : FRAME_SLOTS)) -> RING(self, to) ! FRAME, 0, v, n
+    :: else -> frames[n] = DROPPED
+    fi
+}
+
+/* residence_park, park_elsewhere: the page for a frame is not there. */
+inline residence_park(v, n)
+{
+    if
+    :: self != KEEPER ->
+        if
+        :: vm[v].why == NOT || BREAK == 2 -> stop_and_move(v, WAIT_PAGE, PAGE)
+        :: else
+        fi;
+        send_frame(KEEPER, v, n)
+    :: else ->
+        fetch_begin(v);
+        if
+        :: vm[v].fetch -> transit_park(v, n)
+        :: else -> frames[n] = DROPPED
+        fi
+    fi
+}
+
+/* network_deliver, with residence_receive. One that is not here is passed on in the next step. */
+inline network_deliver(v, n)
+{
+    assert(frames[n] == SENT);
+    if
+    :: stopping -> frames[n] = DROPPED
+    :: !stopping && !is_here(v) -> phase = PASS_ON
+    :: else ->
+        touch(v);
+        if
+        :: vm[v].state == STORED || vm[v].state == COMING -> residence_want(v); transit_park(v, n)
+        :: vm[v].state == ABSENT || vm[v].state == DEAD -> frames[n] = DROPPED
+        :: vm[v].state == LIVE && vm[v].ended -> frames[n] = DROPPED
+        :: vm[v].state == LIVE && !vm[v].ended && (vm[v].cold || len(parked[v]) > 0) ->
+            residence_park(v, n)
+        :: vm[v].state == LIVE && !vm[v].ended && !vm[v].cold && ends > 0 ->
+            ends--;
+            frames[n] = DROPPED;
+            then = STOP_IT /* its receive queue is broken */
+        :: vm[v].state == LIVE && !vm[v].ended && len(parked[v]) == 0 ->
+            frames[n] = TAKEN;
+            then = POST
+        fi
+    fi
+}
+
+/* --- departing ---------------------------------------------------------------------------- */
+
+#define departs(v) (vm[v].owner == self && vm[v].departing && !tried[v])
+
+/* One of move_depart_all's, up to the store of vm.where; pack, stay. */
+inline depart(v)
+{
+    if
+    :: self == KEEPER && vm[v].ended -> then = FREE; reason = DEAD
+    :: self == KEEPER && !vm[v].ended && (vm[v].fetch || stopping) && BREAK != 9 -> /* stay */
+        vm[v].departing = 0;
+        vm[v].why = NOT;
+        gate_join(v);
+        if
+        :: stopping && vm[v].wait == WAIT_NONE -> vm[v].wait = WAIT_ROOM
+        :: else
+        fi
+    :: else ->
+        touch(v);
+        assert(vm[v].sched == BLOCKED && vm[v].mux == 0 && !vm[v].leaving && !vm[v].fetch);
+        to = (self == KEEPER -> vm[v].home : KEEPER);
+        why = (vm[v].ended && vm[v].why != WANTED && vm[v].why != EVICT -> ENDED : vm[v].why);
+        vm[v].until = vm[v].wheel != 0;
+        vm[v].wheel = 0;
+        gate_quit(v);
+        vm[v].why = NOT;
+        if
+        :: BREAK != 13 -> vm[v].where = self | ((to + 1) << GOES_SHIFT)
+        :: else
+        fi;
+        phase = SEND_VM
+    fi
+}
+
+/* Its message. */
+inline send_vm(v)
+{
+    if
+    :: room(self, to, (BREAK == 18 -> RING_SLOTS : VM_SLOTS)) ->
+        vm[v].owner = NOBODY_S;
+        vm[v].departing = 0;
+        RING(self, to) ! VM, why, v, 0;
+        phase = (BREAK == 13 -> LATE_WHERE : 0)
+    :: else ->
+        vm[v].where = self;
+        vm[v].why = why;
+        vm[v].wheel = (vm[v].until -> self + 1 : 0);
+        vm[v].departing = (BREAK != 15);
+        tried[v] = 1;
+        phase = 0
+    fi
+}
+
+/* --- coming ------------------------------------------------------------------------------- */
+
+inline doom(v)
+{
+    if
+    :: !is_here(v) && BREAK != 12 ->
+        move_next_stop(v);
+        must_send(stop_at, GIVE, v)
+    :: else -> /* vm_destroy, end_doom */
+        if
+        :: vm[v].state != ABSENT -> then = FREE; reason = ABSENT
+        :: else
+        fi;
+        assert(doomed > 0);
+        doomed--
+    fi
+}
+
+inline gate_given()
+{
+    assert(asked[from] > 0);
+    asked[from]--
+}
+
+inline come_to_leave(v)
+{
+    if
+    :: vm[v].wait >= WAIT_IDLE -> gate_idle(v)
+    :: else
+    fi;
+    gate_given();
+    if
+    :: vm[v].gate == BUSY -> evict(v)
+    :: else
+    fi;
+    if
+    :: vm[v].leaving
+    :: !vm[v].leaving && vm[v].ended && BREAK != 6 -> then = MOVE; reason = ENDED
+    :: !vm[v].leaving && !vm[v].ended && vm[v].wait >= WAIT_IDLE && BREAK != 8 -> then = ARRIVED
+    :: else -> then = GO_ON
+    fi
+}
+
+inline keep(v)
+{
+    if
+    :: d == PAGE ->
+        fetch_begin(v);
+        if
+        :: !vm[v].fetch && vm[v].wait == WAIT_PAGE -> then = GO_ON /* wait_for_room, fetch_work */
+        :: !vm[v].fetch && vm[v].wait >= WAIT_IDLE -> then = ARRIVED
+        :: else
+        fi
+    :: d == ENDED -> then = MOVE; reason = ENDED
+    :: d == EVICT -> come_to_leave(v)
+    :: d == WANTED -> doom(v)
+    :: d == LOAD ->
+        choose_home(v);
+        then = (BREAK == 5 -> GO_ON : WAKE)
+    :: d == STOP /* it is written like all others */
+    fi
+}
+
+inline take(v)
+{
+    assert(vm[v].owner == NOBODY_S);
+    vm[v].owner = self;
+    if
+    :: BREAK != 14 -> vm[v].where = self
+    :: else
+    fi;
+    gate_join(v);
+    vm[v].wheel = (vm[v].until -> self + 1 : 0);
+    if
+    :: self == KEEPER -> keep(v)
+    :: else -> then = ARRIVED
+    fi
+}
+
+/* --- what the keeper asks for ------------------------------------------------------------- */
+
+inline give(v)
+{
+    if
+    :: !is_here(v) || (vm[v].why == EVICT && BREAK != 11) || (vm[v].why == WANTED && BREAK != 7) ->
+        must_send(KEEPER, GONE, v)
+    :: else -> stop_and_move(v, WAIT_ROOM, WANTED)
+    fi
+}
+
+#define in_pool(u) (vm[u].owner == self && (vm[u].gate == IDLE || vm[u].gate == BUSY))
+
+/* Any of those that gate_first may find: both the idle and the busy were asked for. */
+inline give_first()
+{
+    if
+    :: in_pool(0) -> v = 0; stop_and_move(v, WAIT_ROOM, EVICT)
+    :: in_pool(VMS - 1) -> v = VMS - 1; stop_and_move(v, WAIT_ROOM, EVICT)
+    :: !in_pool(0) && !in_pool(VMS - 1) ->
+        if
+        :: BREAK != 17 -> must_send(KEEPER, NOBODY, 0)
+        :: else
+        fi
+    fi
+}
+
+/* One VM a step; until there is nobody, the message is not given back. */
+inline give_all()
+{
+    if
+    :: in_pool(0) -> v = 0; stop_and_move(v, WAIT_ROOM, STOP); phase = (BREAK != 16 -> 0 : POP)
+    :: in_pool(VMS - 1) -> v = VMS - 1; stop_and_move(v, WAIT_ROOM, STOP); phase = 0
+    :: else
+    fi
+}
+
+/* --- the keeper's own --------------------------------------------------------------------- */
+
+/* vm_control of a supervisor, move_destroy */
+inline destroy(v)
+{
+    gives--;
+    if
+    :: is_here(v) && vm[v].state != ABSENT -> then = FREE; reason = ABSENT
+    :: is_here(v) && vm[v].state == ABSENT
+    :: else ->
+        doomed++;
+        move_next_stop(v);
+        must_send(stop_at, GIVE, v)
+    fi
+}
+
+/* core/shutdown.c: pass_on, write_out */
+#define to_write(v) (stopping && is_here(v) && vm[v].state == LIVE && vm[v].why == NOT && \
+                     !vm[v].ended && !vm[v].leaving && !vm[v].fetch)
+inline write_out(v)
+{
+    vm[v].gate = APART;
+    if
+    :: vm[v].cold -> fetch_begin(v)
+    :: else -> run_stop(v, WAIT_ROOM); snapshot_write(v)
+    fi
+}
+
+/* --- a CPU -------------------------------------------------------------------------------- */
+
+/* The VM that runs does something, until it idles or stops. */
+inline guest(v)
+{
+    if
+    :: vm[v].cold -> mux_remove(v); vm[v].wait = WAIT_PAGE; then = MOVE; reason = PAGE
+    :: loads > 0 -> loads--; mux_remove(v); then = MOVE; reason = LOAD /* preempt */
+    :: ends > 0 -> ends--; then = STOP_IT
+    :: event_gather(v);
+        if
+        :: vm[v].pending -> vm[v].pending = 0 /* sees its events, and comes to idle again */
+        :: else -> /* run_block */
+            mux_remove(v);
+            vm[v].wait = WAIT_IDLE;
+            vm[v].wheel = (timers > 0 -> self + 1 : 0);
+            gate_idle(v)
+        fi
+    fi
+}
+
+/* mux_start, enter, event_deliver */
+inline enter(v)
+{
+    touch(v);
+    assert(!vm[v].departing && !vm[v].leaving && vm[v].home == self);
+    vm[v].sched = RUNNING;
+    vm[v].ran = 1;
+    if
+    :: vm[v].wait == WAIT_IDLE -> event_gather(v); vm[v].pending = 0
+    :: else
+    fi;
+    vm[v].wait = WAIT_NONE
+}
+
+/* Guests run between traps; a trap is over when all have departed, or were tried. */
+#define runs(u) (phase == 0 && !trap && vm[u].mux == self + 1)
+#define waits(u) (phase == 0 && vm[u].owner == self && vm[u].departing && tried[u])
+#define mail(a) (phase == 0 && len(RING(a, self)) > 0 && \
+                 !(BREAK == 10 && !trap && (waits(0) || waits(VMS - 1))))
+#define keeps(u) (phase == 0 && self == KEEPER && vm[u].owner == KEEPER)
+#define gate_may(u) (keeps(u) && evicts > 0 && !stopping && vm[u].state == LIVE && \
+                     (vm[u].gate == IDLE || vm[u].gate == BUSY))
+
+inline choose(u)
+{
+    if
+    :: phase == 0 && trap && departs(u) -> op = DEPART
+    :: runs(u) && vm[u].sched == READY -> op = ENTER
+    :: runs(u) && vm[u].sched == RUNNING -> op = GUEST
+    :: phase == 0 && timers > 0 && vm[u].wheel == self + 1 -> op = EXPIRE
+    :: keeps(u) && vm[u].fetch && vm[u].state == LIVE -> op = FETCHED
+    :: phase == 0 && self == KEEPER && vm[u].writing -> op = WRITTEN
+    :: phase == 0 && self == KEEPER && vm[u].writing && evicts > 0 -> op = FAILED
+    :: gate_may(u) -> op = EVICT_OWN
+    :: keeps(u) && vm[u].state == COMING && vm[u].waiter && !stopping -> op = ARRIVE
+    :: self == KEEPER && phase == 0 && to_write(u) -> op = WRITE_OUT
+    :: self == KEEPER && phase == 0 && gives > 0 && !stopping -> op = DESTROY
+    :: waits(u) && !trap && room(self, (self == KEEPER -> vm[u].home : KEEPER), VM_SLOTS) ->
+        op = NO_OP; tried[u] = 0; trap = 1
+    fi;
+    v = u
+}
+
+/* The environment does less than it could. */
+#define budget (asks + gives + stops + timers + evicts + fails + loads + ends)
+inline give_back()
+{
+    if
+    :: asks > 0 -> asks--
+    :: gives > 0 -> gives--
+    :: stops > 0 -> stops--
+    :: timers > 0 -> timers--
+    :: evicts > 0 -> evicts--
+    :: fails > 0 -> fails--
+    :: loads > 0 -> loads--
+    :: ends > 0 -> ends--
+    fi
+}
+
+/* gate_run, for a home */
+inline ask(cpu)
+{
+    asks--;
+    asked[cpu]++;
+    must_send(cpu, ASK, 0)
+}
+
+#define may_ask(cpu) (phase == 0 && self == KEEPER && asks > 0 && !stopping && \
+                      asked[cpu] < ASKED_MAX)
+
+inline handle()
+{
+    RING(from, self) ? < k, d, v, n >;
+    phase = POP;
+    if
+    :: k == FRAME -> network_deliver(v, n)
+    :: k == VM -> take(v)
+    :: k == GIVE -> give(v)
+    :: k == GONE -> doom(v)
+    :: k == ASK -> give_first()
+    :: k == NOBODY -> gate_given()
+    :: k == ALL -> give_all()
+    fi
+}
+
+proctype cpu(byte self; byte to_send)
+{
+    byte v, n, k, d, g, from, to, why, stop_at, op, phase, then, reason;
+    bit trap, popping, tried[VMS];
+end:
+    do
+    :: atomic {
+           if
+           :: mail((self + 1) % 3) -> from = (self + 1) % 3; op = MAIL
+           :: mail((self + 2) % 3) -> from = (self + 2) % 3; op = MAIL
+           :: choose(0)
+           :: VMS > 1 -> choose(VMS - 1)
+           :: phase == 0 && to_send > 0 -> op = DELIVER
+           :: may_ask(1) -> ask(1); op = NO_OP; trap = 1
+           :: may_ask(2) -> ask(2); op = NO_OP; trap = 1
+           :: phase == 0 && self == KEEPER && stops > 0 -> /* residence_shutdown, move_ask_all */
+               stops--;
+               stopping = 1;
+               must_send(1, ALL, 0);
+               must_send(2, ALL, 0);
+               op = NO_OP;
+               trap = 1
+           :: phase == 0 && self == KEEPER && budget > 0 -> give_back(); op = NO_OP
+           :: phase == 0 && trap && !departs(0) && !departs(VMS - 1) -> trap = 0; op = NO_OP
+           :: phase == PASS_ON ->
+               move_next_stop(v);
+               send_frame(stop_at, v, n);
+               phase = (popping -> POP : 0);
+               op = NO_OP
+           :: phase == SEND_VM -> send_vm(v); op = NO_OP
+           :: phase == LATE_WHERE ->
+               vm[v].where = self | ((to + 1) << GOES_SHIFT);
+               phase = 0;
+               op = NO_OP
+           :: phase == POP -> RING(from, self) ? _, _, _, _; popping = 0; phase = 0; op = NO_OP
+           fi;
+           if
+           :: op == MAIL || op >= EXPIRE -> trap = 1; tried[0] = 0; tried[VMS - 1] = 0
+           :: op == GUEST -> trap = 1; tried[0] = 0; tried[VMS - 1] = 0
+           :: else
+           fi;
+           if
+           :: op == MAIL -> popping = 1; handle()
+           :: op == DEPART -> depart(v)
+           :: op == ENTER -> enter(v)
+           :: op == GUEST -> guest(v)
+           :: op == EXPIRE -> timers--; vm[v].wheel = 0; then = POST
+           :: op == FETCHED -> fetched(v)
+           :: op == WRITTEN -> residence_written(v, 1)
+           :: op == FAILED -> evicts--; residence_written(v, 0)
+           :: op == EVICT_OWN -> evicts--; evict(v)
+           :: op == ARRIVE -> arrive(v)
+           :: op == WRITE_OUT -> write_out(v)
+           :: op == DESTROY -> destroy(v)
+           :: op == DELIVER ->
+               to_send--;
+               n = (self == KEEPER -> to_send : FRAMES_OUT + to_send);
+               v = to_send % VMS;
+               frames[n] = SENT;
+               network_deliver(v, n)
+           :: op == NO_OP
+           fi;
+           finish(v);
+           op = NO_OP
+       }
+    od
+}
+
+/* --- what holds when nothing more happens ------------------------------------------------- */
+
+inline vm_is_quiet(u)
+{
+    assert(vm[u].owner != NOBODY_S && vm[u].where == vm[u].owner && !vm[u].departing);
+    assert(!vm[u].leaving && !vm[u].fetch && !vm[u].ended && len(parked[u]) == 0 || stopping);
+    if
+    :: vm[u].state == LIVE ->
+        assert(!stopping); /* all are written */
+        assert(vm[u].sched == BLOCKED && vm[u].wait == WAIT_IDLE);
+        assert(!vm[u].events && !vm[u].pending);
+        assert(vm[u].gate == IDLE || vm[u].gate == SPARED)
+    :: vm[u].state == STORED -> assert(stopping || !vm[u].events && !vm[u].can_run)
+    :: vm[u].state == COMING -> assert(stopping)
+    :: else
+    fi
+}
+
+proctype quiet()
+{
+    byte i;
+    timeout ->
+    atomic {
+        for (i : 0 .. FRAMES - 1) {
+            assert(frames[i] == TAKEN || frames[i] == DROPPED || stopping)
+        }
+        for (i : 0 .. 8) {
+            assert(len(ring[i]) == 0)
+        }
+        assert(asked[1] == 0 && asked[2] == 0 && doomed == 0);
+        vm_is_quiet(0);
+        vm_is_quiet(VMS - 1)
+    }
+}
+
+init
+{
+    byte i;
+    atomic {
+        for (i : 0 .. VMS - 1) {
+            vm[i].where = 1;
+            vm[i].owner = 1;
+            vm[i].home = 1;
+            vm[i].state = LIVE;
+            vm[i].sched = READY;
+            vm[i].mux = 2;
+            vm[i].gate = BUSY;
+            vm[i].cold = COLD
+        }
+        run cpu(KEEPER, FRAMES_OUT);
+        run cpu(1, 0);
+        run cpu(2, FRAMES_PEER);
+        run quiet()
+    }
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What tests/model/move.pml is made of: the kinds of messages and VMs' states as in the C files, and
+ * the budgets of the environment. A budget may be given back unspent at any time, so what holds for
+ * some asks, faults and frames holds for fewer.
+ */
+#ifndef BREAK
+#define BREAK 0 /* a mutation: see move.pml */
+#endif
+#ifndef VMS
+#define VMS 1
+#endif
+#ifndef FRAMES_OUT
+#define FRAMES_OUT 1 /* that come from outside, at the keeper */
+#endif
+#ifndef FRAMES_PEER
+#define FRAMES_PEER 1 /* from a VM of CPU 2 */
+#endif
+#ifndef TIMERS
+#define TIMERS 0
+#endif
+#ifndef ASKS
+#define ASKS 0
+#endif
+#ifndef EVICTS
+#define EVICTS 0 /* of idle VMs that are the keeper's, and writes that fail */
+#endif
+#ifndef GIVES
+#define GIVES 0
+#endif
+#ifndef COLD
+#define COLD 0 /* pages of each VM that are in the store at first */
+#endif
+#ifndef FAILS
+#define FAILS 0 /* reads that cannot begin */
+#endif
+#ifndef LOADS
+#define LOADS 0
+#endif
+#ifndef ENDS
+#define ENDS 0
+#endif
+#ifndef STOPS
+#define STOPS 0
+#endif
+
+#define CPUS 3
+#define KEEPER 0
+#define FRAMES (FRAMES_OUT + FRAMES_PEER)
+
+/* core/mail.c: a ring takes frames, VMs and short messages up to different marks. What is left for
+ * short ones holds all questions, or all answers, that can be under way at a time. */
+#ifndef FRAME_SLOTS
+#define FRAME_SLOTS 2
+#endif
+#ifndef VM_SLOTS
+#define VM_SLOTS 3
+#endif
+#ifndef SHORT_SLOTS
+#define SHORT_SLOTS (ASKED_MAX + DOOMED_MAX + 1)
+#endif
+#define RING_SLOTS (VM_SLOTS + SHORT_SLOTS)
+#define ASKED_MAX 1
+#define DOOMED_MAX GIVES
+
+/* enum mail_kind */
+#define FRAME 1
+#define VM 2
+#define GIVE 3
+#define GONE 4
+#define ASK 5
+#define NOBODY 6
+#define ALL 7
+
+/* enum move_why */
+#define NOT 0
+#define HOME 1
+#define PAGE 2
+#define ENDED 3
+#define EVICT 4
+#define WANTED 5
+#define LOAD 6
+#define STOP 7 /* MOVE_ALL */
+
+/* enum vm_wait, as far as they differ here; in this order */
+#define WAIT_NONE 0
+#define WAIT_ROOM 1
+#define WAIT_PAGE 2
+#define WAIT_IDLE 3
+
+/* enum gate_residence, in this order */
+#define APART 0
+#define LEAVING 1
+#define MOVING 2
+#define BUSY 3
+#define IDLE 4
+#define SPARED 5
+
+/* enum vm_state */
+#define ABSENT 0
+#define LIVE 1
+#define STORED 2
+#define COMING 3
+#define DEAD 4
+
+/* sched.state */
+#define BLOCKED 0
+#define READY 1
+#define RUNNING 2
+
+/* What became of a frame. DROPPED: counted by the code, or the machine stops. */
+#define UNSENT 0
+#define SENT 1
+#define TAKEN 2
+#define DROPPED 3
+
+typedef stub {
+    byte where;  /* as in core/move.h, with a shift of 4 */
+    byte owner;  /* ghost: the CPU that may touch it; NOBODY_S: it is in a ring */
+    byte state;
+    byte home;   /* vm->sched.cpu */
+    byte sched;
+    byte mux;    /* ghost: the CPU in whose multiplexer it is, plus 1 */
+    byte wheel;  /* the CPU in whose wheel its timeout is, plus 1 */
+    byte wait;
+    byte why;
+    byte gate;
+    byte cold;   /* pages that are in the store */
+    bit spared;
+    bit until;   /* it takes a timeout along */
+    bit departing;
+    bit leaving;
+    bit ended;
+    bit fetch;
+    bit waiter;  /* the gatekeeper admits it */
+    bit events;  /* posted, in the stub */
+    bit pending; /* in the system page */
+    bit writing; /* the newest record is not durable yet */
+    bit ran;     /* ghost: since that record was made */
+    bit can_run; /* in the record */
+};
+#define NOBODY_S 7
+
+stub vm[VMS];
+chan ring[9] = [RING_SLOTS] of { byte, byte, byte, byte }; /* kind, detail, VM, frame */
+#define PARKED 1
+chan parked[VMS] = [PARKED] of { byte };
+byte frames[FRAMES];
+byte asked[CPUS];
+byte doomed;
+bit stopping;
+
+/* Budgets. */
+byte timers = TIMERS, asks = ASKS, evicts = EVICTS, gives = GIVES, fails = FAILS, loads = LOADS;
+byte ends = ENDS, stops = STOPS;
+
+#define RING(a, b) ring[(a) * 3 + (b)]
+#define GOES_SHIFT 4
+
+/* Where a step goes on. */
+#define PASS_ON 1    /* a frame whose VM is not here: vm.where is read again */
+#define SEND_VM 2    /* the message of a VM that departs */
+#define LATE_WHERE 3 /* BREAK 13 */
+#define POP 4        /* a message has been handled, and its room is given back */
+
+/* Which step: `op`, of VM `v`. */
+#define DEPART 1
+#define ENTER 2
+#define GUEST 3
+#define EXPIRE 4
+#define FETCHED 5
+#define WRITTEN 6
+#define FAILED 7
+#define EVICT_OWN 8
+#define ARRIVE 9
+#define WRITE_OUT 10
+#define DESTROY 11
+#define MAIL 12
+#define DELIVER 13
+#define NO_OP 0
