@@ -476,7 +476,15 @@ end:
            :: op == NO_OP
            fi;
            finish(v);
-           op = NO_OP
+           op = NO_OP;
+           g = 0;
+           stop_at = 0;
+           reason = 0;
+           if
+           :: phase == 0 -> v = 0; n = 0; k = 0; d = 0; from = 0; to = 0; why = 0
+           :: phase == POP -> v = 0; n = 0; k = 0; d = 0
+           :: else
+           fi
        }
     od
 }
@@ -492,7 +500,7 @@ inline vm_is_quiet(u)
         assert(!stopping); /* all are written */
         assert(vm[u].sched == BLOCKED && vm[u].wait == WAIT_IDLE);
         assert(!vm[u].events && !vm[u].pending);
-        assert(vm[u].gate == IDLE || vm[u].gate == SPARED)
+        assert(vm[u].gate >= BUSY) /* busy: when its record could not be written (gate_kept) */
     :: vm[u].state == STORED -> assert(stopping || !vm[u].events && !vm[u].can_run)
     :: vm[u].state == COMING -> assert(stopping)
     :: else
