@@ -64,7 +64,7 @@ GOALS := $(or $(MAKECMDGOALS),all)
 PACKAGE_GROUPS := build
 RUN_GOALS := run debug footprint bench bench-scale bench-codec power-cut test
 PACKAGE_GROUPS += $(if $(filter $(RUN_GOALS),$(GOALS)),run)
-PACKAGE_GROUPS += $(if $(filter test unit fuzz check bench-scale,$(GOALS)),test)
+PACKAGE_GROUPS += $(if $(filter test unit fuzz model check bench-scale,$(GOALS)),test)
 PACKAGE_GROUPS += $(if $(filter bench-scale,$(GOALS)),scale)
 PACKAGE_GROUPS += $(if $(filter check,$(GOALS)),check)
 PACKAGE_GROUPS += $(if $(filter debug,$(GOALS)),debug)
@@ -74,7 +74,7 @@ $(error the packages above are needed)
 endif
 endif
 
-.PHONY: all run test check footprint bench power-cut debug clean help FORCE
+.PHONY: all run test model check footprint bench power-cut debug clean help FORCE
 
 include el2.mk
 -include guests/guests.mk
@@ -103,7 +103,10 @@ power-cut: all
 	@tests/fault/power_cut.py --cuts $(CUTS) $(POWER_CUT)
 
 test: all $(LOAD) $(UNIT_TESTS) $(FUZZ_TESTS)
-	@tools/test-all --system $(UNIT_TESTS) $(FUZZ_TESTS)
+	@tools/test-all --system $(UNIT_TESTS) $(FUZZ_TESTS) tools/check-model
+
+model:
+	@tools/test-all tools/check-model
 
 clean:
 	$(Q)[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name sources ! -name store \

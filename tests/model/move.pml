@@ -424,7 +424,7 @@ end:
            :: mail((self + 1) % 3) -> from = (self + 1) % 3; op = MAIL
            :: mail((self + 2) % 3) -> from = (self + 2) % 3; op = MAIL
            :: choose(0)
-           :: VMS > 1 -> choose(VMS - 1)
+           :: choose(VMS - 1)
            :: phase == 0 && to_send > 0 -> op = DELIVER
            :: may_ask(1) -> ask(1); op = NO_OP; trap = 1
            :: may_ask(2) -> ask(2); op = NO_OP; trap = 1
