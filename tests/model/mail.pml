@@ -54,7 +54,7 @@ proctype sender(byte self)
 /* sleep, irq_dispatch, mail_take, take_ring */
 proctype receiver()
 {
-    byte from, end, m;
+    byte from, last, m;
 sleeps:
     asleep = 1;
 end:
@@ -65,9 +65,9 @@ end:
     :: else
     fi;
     for (from : 0 .. 1) {
-        end = given[from]; /* acquire */
+        last = given[from]; /* acquire */
         do
-        :: taken[from] != end ->
+        :: taken[from] != last ->
             if
             :: BREAK == 3 -> taken[from] = taken[from] + 1; m = DATA(from, taken[from] - 1)
             :: else -> m = DATA(from, taken[from]); taken[from] = taken[from] + 1 /* release */
