@@ -103,7 +103,7 @@ power-cut: all
 	@tests/fault/power_cut.py --cuts $(CUTS) $(POWER_CUT)
 
 test: all $(LOAD) $(UNIT_TESTS) $(FUZZ_TESTS)
-	@tools/test-all --system $(UNIT_TESTS) $(FUZZ_TESTS) tools/check-model
+	@tools/test-all --system $(UNIT_TESTS) $(FUZZ_TESTS)
 
 model:
 	@tools/test-all tools/check-model
