@@ -179,6 +179,12 @@ static void test_bad_escapes(void **state)
     assert_refused(twice, sizeof(twice));
     assert_refused(open, sizeof(open));
     assert_refused(alone, sizeof(alone));
+
+    uint8_t packet[40]; /* right in all but its last byte's escape */
+    make_packet(packet, sizeof(packet), SLIP_ESC);
+    size_t n = slip_encode(damaged, packet, sizeof(packet));
+    damaged[n - 2] = 'b';
+    assert_refused(damaged, n);
 }
 
 static void test_empty_packets_are_nothing(void **state)

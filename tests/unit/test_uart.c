@@ -181,7 +181,9 @@ static void test_pl011_registers(void **state)
     registers[0x18 / 4] = 0;
     assert_int_equal(u->get(base), 'a');
 
+    registers[0x2C / 4] = 0x60; /* UARTLCR_H: eight bits */
     u->start(base);
+    assert_int_equal(registers[0x2C / 4], 0x70);  /* and FIFOs */
     assert_int_equal(registers[0x30 / 4], 0x301); /* UARTCR: RXE, TXE, UARTEN */
     assert_int_equal(registers[0x38 / 4], 0x50);  /* UARTIMSC: receive and its timeout */
     u->interrupt_on_room(base, true);
@@ -190,6 +192,14 @@ static void test_pl011_registers(void **state)
     assert_int_equal(registers[0x38 / 4], 0x50);
     u->ack(base);
     assert_int_equal(registers[0x44 / 4], 0x70);
+
+    registers[0x2C / 4] = 0x1C; /* FIFOs are on: the format is not touched */
+    registers[0x18 / 4] = 1u << 3;
+    u->start(base);
+    assert_int_equal(registers[0x2C / 4], 0x1C);
+    registers[0x2C / 4] = 0; /* UARTFR.BUSY for ever: it goes on */
+    u->start(base);
+    assert_int_equal(registers[0x2C / 4], 0x10);
 }
 
 /* The AUX block is a page; the mini UART's registers begin at 0x40 of it. */
