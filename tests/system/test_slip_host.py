@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""toklat-slip alone, in a namespace: its peer is this file, at the other end of a socket or a pty."""
+"""toklat-slip alone, in a namespace; its peer is this file, at the other end of a socket or pty."""
 
 import os
 import pathlib
