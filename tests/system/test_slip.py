@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """VMs behind a serial line: Toklat with SLIP as its uplink, and toklat-slip at the other end.
 
-QEMU's virt has one UART, which is the console's: `slip=` names it, and nothing is logged.
+QEMU's virt has one UART, which is the console's, and so has a Raspberry Pi 3 on its pins: `slip=`
+names it, and nothing is logged.
 """
 
 import pathlib
@@ -17,7 +18,14 @@ from test_slip_host import MISSING, NAMESPACE, ROOT
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"no namespace: {MISSING}")
 
 SECONDS = 120
-UART = "/pl011@9000000"
+BOARD_TREE = ROOT / "build/boards/rpi3.dtb"
+
+# Machine: its UART, and QEMU's arguments. The line is the last serial port.
+MACHINES = {
+    "virt": ("/pl011@9000000", ["-machine", "virt,virtualization=on,gic-version=3",
+                                "-cpu", "cortex-a72", "-m", "512M", "-net", "none"]),
+    "raspi3b": ("serial1", ["-machine", "raspi3b", "-dtb", str(BOARD_TREE), "-serial", "null"]),
+}
 
 # Asks for each path until it has an answer; prints how long each body is.
 FETCH = """
@@ -37,17 +45,19 @@ for path in sys.argv[1:]:
 """
 
 
-@pytest.fixture(name="line", scope="module")
-def fixture_line():
+@pytest.fixture(name="line", scope="module", params=MACHINES)
+def fixture_line(request):
     """A machine whose only wire is the socket that is returned."""
+    uart, machine = MACHINES[request.param]
+    if request.param == "raspi3b" and not BOARD_TREE.exists():
+        pytest.skip(f"no {BOARD_TREE.relative_to(ROOT)}")
     with tempfile.TemporaryDirectory(prefix="toklat-") as folder:
         archive = make_deployment("dts/web.dts", folder, {"VMS": 20})
         line = f"unix:{folder}/line"
-        command = ["qemu-system-aarch64", "-machine", "virt,virtualization=on,gic-version=3"]
-        command += ["-cpu", "cortex-a72", "-m", "512M", "-net", "none", "-display", "none"]
-        command += ["-monitor", "none", "-serial", f"{line},server=on,wait=off"]
+        command = ["qemu-system-aarch64", *machine, "-display", "none", "-monitor", "none"]
+        command += ["-serial", f"{line},server=on,wait=off"]
         command += ["-kernel", ROOT / "build/toklat.bin", "-initrd", archive]
-        command += ["-append", f"slip={UART}"]
+        command += ["-append", f"slip={uart}"]
         log = pathlib.Path(folder) / "qemu.log"
         with log.open("w") as said, subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=said, stderr=said) as qemu:

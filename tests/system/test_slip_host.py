@@ -6,6 +6,7 @@ import pathlib
 import random
 import re
 import select
+import shutil
 import signal
 import socket
 import struct
@@ -46,7 +47,9 @@ for line in sys.stdin:
 def namespace_missing():
     if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
         return "/dev/net/tun cannot be opened"
-    command = ["unshare", "--user", "--map-root-user", "--net", "--", "true"]
+    if not shutil.which("unshare") or not shutil.which("ip"):
+        return "unshare (util-linux) and ip (iproute2) are needed"
+    command = ["unshare", "--user", "--map-root-user", "--net", "--", "ip", "link"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stderr.strip() if done.returncode else None
 
