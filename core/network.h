@@ -26,8 +26,8 @@ const struct uplink *network_uplink(void);
 /* The uplink has something: takes a bounded batch, and the rest at the next trap. */
 void network_interrupt(void);
 
-/* Takes more of what network_interrupt left, and tells the uplink of frames queued for it. Returns
- * whether frames were taken. */
+/* Takes more of what network_interrupt left, polls the uplink when it is time, and tells it of
+ * frames queued for it. Returns whether it was polled. */
 bool network_poll_again(void);
 
 /* The guest rang for its transmit ring: forwards all that is in it. A VM whose ring is broken is
