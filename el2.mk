@@ -58,8 +58,8 @@ EL2_COLD := \
 	$(addprefix mm/,frame_init image store store_clean store_index store_log store_mount) \
 	$(addprefix mm/,store_replay record record_read buddy space) \
 	core/ending dev/virtual/console \
-	$(addprefix arch/arm64/,boot mmu firmware irq gicv2 gicv3) \
-	$(addprefix dev/drivers/,virtio_blk virtio_mmio uart pl011 mini_uart slip)
+	$(addprefix arch/arm64/,boot mmu firmware irq gicv2 gicv3 smp) \
+	$(addprefix dev/drivers/,virtio_blk virtio_mmio uart pl011 genet genet_phy mini_uart slip)
 $(EL2_COLD:%=build/el2/%.o): EL2_CFLAGS += -Os
 
 build/el2/flags: FORCE

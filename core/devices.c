@@ -14,6 +14,7 @@
 #include "core/base/random.h"
 #include "core/base/string.h"
 #include "core/network.h"
+#include "dev/drivers/genet.h"
 #include "dev/drivers/rtc.h"
 #include "dev/drivers/slip.h"
 #include "dev/drivers/uart.h"
@@ -141,6 +142,7 @@ static const struct {
     enum err (*probe)(const struct device *d, struct uplink **out);
 } uplink_drivers[] = {
     {VIRTIO_MMIO_COMPATIBLE, virtio_net_probe},
+    {GENET_COMPATIBLE, genet_probe},
 };
 
 static const struct {

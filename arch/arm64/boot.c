@@ -8,9 +8,9 @@
 
 #include "arch/arm64/cpu.h"
 #include "arch/arm64/mmu.h"
+#include "arch/arm64/smp.h"
 #include "arch/cpu.h"
 #include "arch/machine.h"
-#include "core/base/cells.h"
 #include "core/base/devicetree.h"
 #include "core/base/log.h"
 #include "core/base/string.h"
@@ -84,13 +84,6 @@ static void find_reserved(const void *fdt)
     }
 }
 
-static uint64_t chosen_address(const void *fdt, int chosen, const char *name)
-{
-    int bytes;
-    const fdt32_t *p = fdt_getprop(fdt, chosen, name, &bytes);
-    return p && (bytes == 4 || bytes == 8) ? cells_read(p, bytes / 4) : 0;
-}
-
 static const char *string_property(const void *fdt, int node, const char *name)
 {
     int bytes;
@@ -125,8 +118,8 @@ static void find_chosen(const void *fdt)
     if (chosen < 0) {
         return;
     }
-    uint64_t start = chosen_address(fdt, chosen, "linux,initrd-start");
-    uint64_t end = chosen_address(fdt, chosen, "linux,initrd-end");
+    uint64_t start = dt_number(fdt, chosen, "linux,initrd-start");
+    uint64_t end = dt_number(fdt, chosen, "linux,initrd-end");
     if (end > start && may_hold_initrd(start, end)) {
         machine.initrd = (struct machine_range){start, end - start};
         use(start, end - start);
@@ -161,19 +154,6 @@ static unsigned normalise(struct machine_range *r, unsigned n)
     return out;
 }
 
-static void count_cpus(const void *fdt)
-{
-    int parent = fdt_path_offset(fdt, "/cpus");
-    int node;
-    if (parent >= 0) {
-        fdt_for_each_subnode(node, fdt, parent)
-        {
-            machine.cpu_count += !strcmp(string_property(fdt, node, "device_type"), "cpu");
-        }
-    }
-    machine.cpu_count = MAX(machine.cpu_count, 1u);
-}
-
 static void describe(const void *fdt)
 {
     machine.fdt = fdt;
@@ -185,7 +165,8 @@ static void describe(const void *fdt)
     use((uint64_t)fdt, fdt_totalsize(fdt));
     find_reserved(fdt);
     find_chosen(fdt);
-    count_cpus(fdt);
+    machine.cpu_count = smp_find(fdt, use);
+    machine.cpu_affinity = cpu_affinity;
     machine.ram_count = normalise(machine.ram, machine.ram_count);
     machine.used_count = normalise(machine.used, machine.used_count);
 }

@@ -67,3 +67,10 @@ enum err dt_reg(const void *fdt, int node, unsigned index, uint64_t *base, uint6
     }
     return *base + *bytes < *base ? ERR_INVALID : OK;
 }
+
+uint64_t dt_number(const void *fdt, int node, const char *name)
+{
+    int bytes;
+    const void *p = fdt_getprop(fdt, node, name, &bytes);
+    return p && (bytes == 4 || bytes == 8) ? cells_read(p, bytes / 4) : 0;
+}

@@ -13,4 +13,7 @@
  */
 enum err dt_reg(const void *fdt, int node, unsigned index, uint64_t *base, uint64_t *bytes);
 
+/* The number that a property holds in one or two cells; 0: there is none. */
+uint64_t dt_number(const void *fdt, int node, const char *name);
+
 #endif
