@@ -180,6 +180,9 @@ void vm_show_account(struct vm *vm);
 
 uint32_t vm_descriptor_bytes(const struct vm *vm);
 
+/* The lock under which descriptors are taken and given, for the debug keys. */
+const struct lock *vm_lock(void);
+
 /* Memory for the lazily saved registers of a VM that needs them. ERR_NO_MEMORY: none. */
 enum err vm_give_extra(struct vm *vm) MUST_USE;
 
