@@ -58,6 +58,7 @@ enum vm_wait {
     WAIT_NONE,
     WAIT_ROOM, /* it can run, and is on its way out so that others can */
     WAIT_PAGE, /* a page of it is being read */
+    WAIT_DOOM, /* another VM is being destroyed for it */
     WAIT_IDLE, /* idle(): events, as its result */
     WAIT_WFI,  /* WFI: nothing, once an event is there */
 };
