@@ -6,6 +6,7 @@
 #   guests/guests.mk    the guest images              build/guests/*.elf
 #   tools/toklat.mk     the host's command            build/toklat
 #   deploy.mk           device tree and archive       build/deploy/*.dtb, *.cpio
+#   boards.mk           boards' device trees          build/boards/*.dtb
 #   tests/unit/unit.mk  host programs under sanitizers, unit tests and fuzzers
 #   tests/bench/bench.mk  the load generator          build/bench/load
 #   tests/bench/codec   what pages take in the store
@@ -79,6 +80,7 @@ endif
 include el2.mk
 -include guests/guests.mk
 include deploy.mk
+include boards.mk
 include tools/toklat.mk
 include tests/unit/unit.mk
 include tests/bench/bench.mk

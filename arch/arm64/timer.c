@@ -80,6 +80,9 @@ enum err timer_start(const void *fdt)
 {
     int bytes;
     int node = fdt_node_offset_by_compatible(fdt, -1, "arm,armv8-timer");
+    if (node < 0) {
+        node = fdt_node_offset_by_compatible(fdt, -1, "arm,armv7-timer"); /* the Pi 3's tree */
+    }
     enum err e = node < 0 ? ERR_NOT_FOUND : irq_of_node(fdt, node, ENTRY_VIRTUAL, &virtual_irq);
     if (e == OK) {
         e = irq_of_node(fdt, node, ENTRY_HYPERVISOR, &el2_irq);
