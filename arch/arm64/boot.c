@@ -66,11 +66,31 @@ static void find_ram(const void *fdt)
     }
 }
 
+static uint64_t chosen_address(const void *fdt, int chosen, const char *name)
+{
+    int bytes;
+    const fdt32_t *p = fdt_getprop(fdt, chosen, name, &bytes);
+    return p && (bytes == 4 || bytes == 8) ? cells_read(p, bytes / 4) : 0;
+}
+
+/* Where the boot loader says that the initrd is; bytes 0: there is none. */
+static struct machine_range initrd_of(const void *fdt)
+{
+    int chosen = fdt_path_offset(fdt, "/chosen");
+    uint64_t start = chosen < 0 ? 0 : chosen_address(fdt, chosen, "linux,initrd-start");
+    uint64_t end = chosen < 0 ? 0 : chosen_address(fdt, chosen, "linux,initrd-end");
+    return (struct machine_range){start, end > start ? end - start : 0};
+}
+
+/* U-Boot reserves the initrd as well; that reservation keeps nobody from reading the initrd, and
+ * giving it back (Devicetree Specification 0.4, section 5.3). */
 static void find_reserved(const void *fdt)
 {
+    struct machine_range initrd = initrd_of(fdt);
     for (int i = 0; i < fdt_num_mem_rsv(fdt); i++) {
         uint64_t base, bytes;
-        if (fdt_get_mem_rsv(fdt, i, &base, &bytes) == 0) {
+        if (fdt_get_mem_rsv(fdt, i, &base, &bytes) == 0 &&
+            (base != initrd.base || bytes != initrd.bytes)) {
             use(base, bytes);
         }
     }
@@ -82,13 +102,6 @@ static void find_reserved(const void *fdt)
             each_reg(fdt, node, use);
         }
     }
-}
-
-static uint64_t chosen_address(const void *fdt, int chosen, const char *name)
-{
-    int bytes;
-    const fdt32_t *p = fdt_getprop(fdt, chosen, name, &bytes);
-    return p && (bytes == 4 || bytes == 8) ? cells_read(p, bytes / 4) : 0;
 }
 
 static const char *string_property(const void *fdt, int node, const char *name)
@@ -122,14 +135,10 @@ static void find_chosen(const void *fdt)
     int chosen = fdt_path_offset(fdt, "/chosen");
     machine.bootargs = string_property(fdt, chosen, "bootargs");
     machine.model = string_property(fdt, 0, "model");
-    if (chosen < 0) {
-        return;
-    }
-    uint64_t start = chosen_address(fdt, chosen, "linux,initrd-start");
-    uint64_t end = chosen_address(fdt, chosen, "linux,initrd-end");
-    if (end > start && may_hold_initrd(start, end)) {
-        machine.initrd = (struct machine_range){start, end - start};
-        use(start, end - start);
+    struct machine_range initrd = initrd_of(fdt);
+    if (initrd.bytes && may_hold_initrd(initrd.base, initrd.base + initrd.bytes)) {
+        machine.initrd = initrd;
+        use(initrd.base, initrd.bytes);
     }
 }
 
