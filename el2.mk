@@ -58,7 +58,7 @@ EL2_COLD := \
 	$(addprefix mm/,frame_init image store store_clean store_index store_log store_mount) \
 	$(addprefix mm/,store_replay record record_read buddy space) \
 	core/ending dev/virtual/console \
-	$(addprefix arch/arm64/,boot boot_tree mmu firmware irq gicv2 gicv3) \
+	$(addprefix arch/arm64/,boot boot_tree mmu firmware irq gicv2 gicv3 smp) \
 	core/base/devicetree \
 	$(addprefix dev/drivers/,virtio_blk virtio_mmio uart pl011)
 $(EL2_COLD:%=build/el2/%.o): EL2_CFLAGS += -Os

@@ -22,15 +22,33 @@ struct machine {
     unsigned ram_count;
     struct machine_range used[MACHINE_USED_MAX]; /* EL2's image, firmware, device tree, archive */
     unsigned used_count;
-    struct machine_range initrd; /* bytes 0: none */
-    const char *bootargs;        /* never NULL */
-    const char *model;           /* never NULL */
-    unsigned cpu_count;          /* that the device tree lists */
+    struct machine_range initrd;  /* bytes 0: none */
+    const char *bootargs;         /* never NULL */
+    const char *model;            /* never NULL */
+    unsigned cpu_count;           /* that the device tree lists and EL2 has room for */
+    const uint64_t *cpu_affinity; /* of each, as MPIDR_EL1 has it; the boot CPU is the first */
     uint64_t el2_text_bytes, el2_rodata_bytes, el2_data_bytes;
 };
 
 /* Implemented above arch: the rest of the boot, on the boot CPU, MMU on, on its stack. */
 void machine_main(const struct machine *m) NORETURN;
+
+/* Implemented above arch: the rest of the boot of CPU `cpu_index()`, which is not the boot CPU: MMU
+ * on, interrupt interface and timers started, interrupts masked, on its stack. */
+void machine_secondary(void) NORETURN;
+
+/* Starts CPU `cpu`, 1 to `m->cpu_count` - 1 in the order of the device tree, and waits, for a
+ * second at most, until it is about to call machine_secondary(). What was written before is seen
+ * there. Boot CPU, once for each, interrupts started. ERR_UNSUPPORTED: the device tree names no way
+ * to start it that there is; ERR_INVALID, ERR_RANGE, ERR_NO_MEMORY: it releases it by an address
+ * that cannot be written; ERR_IO: firmware refuses, with `*why`, a negative result of PSCI;
+ * ERR_BUSY: it did not come in time, and halts if it comes later; ERR_NOT_FOUND: it came and
+ * halted, for the interrupt controller has no interface for it. */
+enum err machine_start_cpu(const struct machine *m, unsigned cpu, int *why) MUST_USE;
+
+/* Stops all CPUs for good: this one now, the others when they next take an interrupt, which they
+ * are sent. They must have registered irq_kick(). Any CPU. */
+void machine_halt(void) NORETURN;
 
 /* Implemented above arch: says on the console that EL2 is needed, and stops. Boot CPU, MMU off. */
 void machine_wrong_level(const struct machine *m, unsigned level) NORETURN;

@@ -87,6 +87,26 @@ static void start_time_and_chance(const struct machine *m)
     }
 }
 
+void machine_secondary(void)
+{
+    cpu_halt();
+}
+
+static void start_cpus(const struct machine *m)
+{
+    unsigned running = 1;
+    for (unsigned cpu = 1; cpu < m->cpu_count; cpu++) {
+        int why;
+        enum err e = machine_start_cpu(m, cpu, &why);
+        running += e == OK;
+        if (e != OK) {
+            log_warn("CPU %u, reg %llx, does not start: %s, firmware answers %d", cpu,
+                     (unsigned long long)m->cpu_affinity[cpu], err_name(e), why);
+        }
+    }
+    log_info("CPUs: %u of %u run", running, m->cpu_count);
+}
+
 static void refuse(const char *text)
 {
     log_error("%s", text);
@@ -137,7 +157,7 @@ static void deploy(const struct machine *m)
 
 void machine_main(const struct machine *m)
 {
-    panic_set_halt(cpu_halt);
+    panic_set_halt(machine_halt);
     devices_start_console(m);
     need(machine_start_interrupts(m), "interrupt controller and timers");
     say_machine(m);
@@ -147,6 +167,7 @@ void machine_main(const struct machine *m)
     residence_init();
     trap_set_ops(&traps);
     need(fault_init(), "timers");
+    start_cpus(m);
     options_apply(m->bootargs);
     devices_start_keys(m, keys_press);
     keys_init();

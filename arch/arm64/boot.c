@@ -7,6 +7,7 @@
 #include "arch/arm64/boot_tree.h"
 #include "arch/arm64/cpu.h"
 #include "arch/arm64/mmu.h"
+#include "arch/arm64/smp.h"
 #include "arch/cpu.h"
 #include "arch/machine.h"
 #include "core/base/log.h"
@@ -28,6 +29,8 @@ static void describe(const void *fdt)
     uint64_t bytes = (uint64_t)(image_end - image_start);
     boot_tree_read(&machine, fdt, (uint64_t)fdt,
                    (struct machine_range){(uint64_t)image_start, bytes});
+    machine.cpu_count = smp_find(fdt);
+    machine.cpu_affinity = cpu_affinity;
 }
 
 void boot_main(const void *fdt, uint64_t level)

@@ -10,10 +10,8 @@
 
 #include <libfdt.h>
 
-#include "core/base/cells.h"
 #include "core/base/devicetree.h"
 #include "core/base/log.h"
-#include "core/base/string.h"
 
 /* Entries of one "reg", or of the reservation block, that are looked at. */
 #define ENTRIES_MAX 64
@@ -149,19 +147,12 @@ static void use_tree(struct machine *m, uint64_t at, uint64_t bytes)
     use(m, start, end - start);
 }
 
-static uint64_t chosen_address(const void *fdt, int chosen, const char *name)
-{
-    int bytes;
-    const fdt32_t *p = fdt_getprop(fdt, chosen, name, &bytes);
-    return p && (bytes == 4 || bytes == 8) ? cells_read(p, bytes / 4) : 0;
-}
-
 /* Where the boot loader says that the initrd is; bytes 0: there is none. */
 static struct machine_range initrd_of(const void *fdt)
 {
     int chosen = fdt_path_offset(fdt, "/chosen");
-    uint64_t start = chosen < 0 ? 0 : chosen_address(fdt, chosen, "linux,initrd-start");
-    uint64_t end = chosen < 0 ? 0 : chosen_address(fdt, chosen, "linux,initrd-end");
+    uint64_t start = chosen < 0 ? 0 : dt_number(fdt, chosen, "linux,initrd-start");
+    uint64_t end = chosen < 0 ? 0 : dt_number(fdt, chosen, "linux,initrd-end");
     return (struct machine_range){start, end > start ? end - start : 0};
 }
 
@@ -207,29 +198,17 @@ static const char *string_property(const void *fdt, int node, const char *name)
 }
 
 /* A CPU that waits in a spin table runs what lies around the word that it waits for. */
-static void use_spin_table(struct machine *m, const void *fdt, int cpu)
-{
-    int bytes;
-    const uint32_t *p = fdt_getprop(fdt, cpu, "cpu-release-addr", &bytes);
-    if (p && (bytes == 4 || bytes == 8)) {
-        use(m, cells_read(p, bytes / 4), sizeof(uint64_t));
-    }
-}
-
-static void find_cpus(struct machine *m, const void *fdt)
+static void find_spin_tables(struct machine *m, const void *fdt)
 {
     int parent = fdt_path_offset(fdt, "/cpus");
     int node;
     if (parent >= 0) {
         fdt_for_each_subnode(node, fdt, parent)
         {
-            if (!strcmp(string_property(fdt, node, "device_type"), "cpu")) {
-                m->cpu_count++;
-                use_spin_table(m, fdt, node);
-            }
+            uint64_t at = dt_number(fdt, node, "cpu-release-addr");
+            use(m, at, at ? sizeof(at) : 0);
         }
     }
-    m->cpu_count = MAX(m->cpu_count, 1u);
 }
 
 static bool overlaps_used(const struct machine *m, struct machine_range x)
@@ -252,7 +231,7 @@ static void find_reserved(struct machine *m, const void *fdt, struct machine_ran
             use_region(m, fdt, node);
         }
     }
-    find_cpus(m, fdt);
+    find_spin_tables(m, fdt);
     if (overlaps_used(m, image)) {
         log_warn("device tree: EL2 lies from %llx to %llx, where something is reserved",
                  (unsigned long long)image.base, (unsigned long long)end_of(&image));

@@ -17,12 +17,14 @@ _Static_assert(offsetof(struct cpu, loaded) == CPU_LOADED, "vectors.S");
 _Static_assert(offsetof(struct cpu, hypercall) == CPU_HYPERCALL, "vectors.S");
 _Static_assert(offsetof(struct cpu, interrupt) == CPU_INTERRUPT, "vectors.S");
 _Static_assert(offsetof(struct context_extra, fpcr) == 512, "vectors.S");
-_Static_assert(CPUS_MAX == 8, "vectors.S");
+_Static_assert(sizeof(struct cpu) == CPU_BYTES, "head.S");
+_Static_assert(CPUS_MAX == 8, "head.S, vectors.S");
 
 /* Arm ARM D19.2: registers that decide what a guest may do without EL2. */
 static void trap_configure(void)
 {
     write_sysreg(hcr_el2, HCR_GUEST_FLAT);
+    write_sysreg(vttbr_el2, stage2_nobody());
     write_sysreg(cptr_el2, CPTR_BASE | CPTR_TFP);
     uint64_t counters = (read_sysreg(pmcr_el0) >> 11) & 0x1f;
     write_sysreg(mdcr_el2,

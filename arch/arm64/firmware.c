@@ -10,16 +10,20 @@
 #include "arch/machine.h"
 #include "core/base/string.h"
 
+#define PSCI_CPU_ON 0xC4000003
+
 static bool psci;
 
-static uint64_t smc(uint64_t function)
+static uint64_t smc(uint64_t function, uint64_t a, uint64_t b)
 {
     register uint64_t x0 __asm__("x0") = function;
+    register uint64_t x1 __asm__("x1") = a;
+    register uint64_t x2 __asm__("x2") = b;
     __asm__ volatile("smc #0"
-                     : "+r"(x0)
+                     : "+r"(x0), "+r"(x1), "+r"(x2)
                      :
-                     : "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12",
-                       "x13", "x14", "x15", "x16", "x17", "memory");
+                     : "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14",
+                       "x15", "x16", "x17", "memory");
     return x0;
 }
 
@@ -35,17 +39,26 @@ void firmware_find(const void *fdt)
     psci = method && bytes == 4 && !memcmp(method, "smc", 4);
 }
 
+enum err firmware_start_cpu(uint64_t affinity, uint64_t entry, int *answer)
+{
+    if (!psci) {
+        return ERR_UNSUPPORTED;
+    }
+    *answer = (int)smc(PSCI_CPU_ON, affinity, entry);
+    return *answer == 0 ? OK : ERR_IO;
+}
+
 void machine_power_off(void)
 {
     if (psci) {
-        smc(PSCI_SYSTEM_OFF);
+        smc(PSCI_SYSTEM_OFF, 0, 0);
     }
 }
 
 void machine_reset(void)
 {
     if (psci) {
-        smc(PSCI_SYSTEM_RESET);
+        smc(PSCI_SYSTEM_RESET, 0, 0);
     }
 }
 

@@ -7,6 +7,7 @@
 #include "arch/arm64/cpu.h"
 #include "arch/arm64/firmware.h"
 #include "arch/arm64/gic.h"
+#include "arch/arm64/smp.h"
 #include "arch/arm64/timer.h"
 #include "arch/irq.h"
 #include "core/base/devicetree.h"
@@ -60,6 +61,7 @@ void irq_dispatch(void)
 {
     struct cpu *cpu = cpu_this();
     uint32_t irq;
+    smp_halt_if_told();
     while ((irq = chip->acknowledge()) != IRQ_NONE) {
         cpu->interrupts++;
         if (irq < IRQ_MAX && handlers[irq]) {
@@ -136,4 +138,10 @@ enum err machine_start_interrupts(const struct machine *m)
     firmware_find(m->fdt);
     enum err e = start_controller(m->fdt);
     return e == OK ? timer_start(m->fdt) : e;
+}
+
+enum err irqchip_start_cpu(void)
+{
+    timer_start_cpu();
+    return chip->start_cpu();
 }

@@ -33,4 +33,7 @@ extern const struct irqchip_ops gicv2_ops, gicv3_ops, bcm2836_ops;
 enum err irqchip_map(const void *fdt, int node, unsigned index, uint64_t least, uint64_t *base,
                      uint64_t *bytes);
 
+/* The rest of machine_start_interrupts on a CPU that is not the boot CPU. */
+enum err irqchip_start_cpu(void) MUST_USE;
+
 #endif

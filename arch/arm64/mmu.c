@@ -48,6 +48,8 @@
 
 extern char image_start[], text_end[], rodata_end[], stacks_start[], image_end[];
 
+struct mmu_registers mmu_registers;
+
 static uint64_t tables[TABLE_POOL][ENTRIES] __attribute__((aligned(4096)));
 static unsigned tables_used = 1; /* tables[0] is the root */
 static const struct machine *mapped;
@@ -57,6 +59,7 @@ static unsigned level_shift(unsigned level)
     return 39 - 9 * level;
 }
 
+/* The table that `entry` points to, made if there is none. NULL: the pool is used up. */
 static uint64_t *next_table(uint64_t *entry)
 {
     if (!(*entry & DESC_VALID)) {
@@ -86,7 +89,11 @@ static bool map_one(uint64_t va, unsigned level, uint64_t attributes)
 {
     uint64_t *table = tables[0];
     for (unsigned l = 1; l < level; l++) {
-        table = next_table(&table[va >> level_shift(l) & (ENTRIES - 1)]);
+        uint64_t *above = &table[va >> level_shift(l) & (ENTRIES - 1)];
+        if ((*above & (DESC_VALID | DESC_TABLE)) == DESC_VALID) {
+            return true; /* in a block: it is mapped, and stays as it is */
+        }
+        table = next_table(above);
         if (!table) {
             return false;
         }
@@ -137,10 +144,13 @@ static bool map_ram(const struct machine_range *r)
     return map(start, MAX(start, hole), MAP_RW) && map(MIN(end, hole_end), end, MAP_RW);
 }
 
+/* TCR_EL2.PS and VTCR_EL2.PS. EL2 maps VA_BITS at their own addresses and gives guests no others,
+ * so 40 bits (2) do, which the CPUs of one machine have in common where they differ in the rest:
+ * Cortex-A53 has 40, Cortex-A72 44. */
 static uint64_t physical_range(void)
 {
     uint64_t range = read_sysreg(id_aa64mmfr0_el1) & 0xf;
-    return MIN(range, 5ull); /* 48 bits at most without FEAT_LPA */
+    return MIN(range, 2ull);
 }
 
 /* What was written with the MMU off is in memory; lines of it that a boot loader's cache still
@@ -155,20 +165,6 @@ static void discard_stale_lines(void)
     dsb(sy);
 }
 
-static void enable(void)
-{
-    write_sysreg(mair_el2, MAIR);
-    write_sysreg(tcr_el2, TCR | physical_range() << 16);
-    write_sysreg(vtcr_el2, VTCR | physical_range() << 16);
-    write_sysreg(ttbr0_el2, (uint64_t)tables[0]);
-    isb();
-    __asm__ volatile("tlbi alle2\n tlbi alle1\n ic iallu" ::: "memory");
-    dsb(nsh);
-    isb();
-    write_sysreg(sctlr_el2, SCTLR);
-    isb();
-}
-
 bool mmu_start(const struct machine *m)
 {
     mapped = m;
@@ -180,13 +176,15 @@ bool mmu_start(const struct machine *m)
             return false;
         }
     }
+    uint64_t range = physical_range() << 16;
+    mmu_registers =
+        (struct mmu_registers){MAIR, TCR | range, VTCR | range, (uint64_t)tables[0], SCTLR};
     discard_stale_lines();
-    enable();
+    mmu_enable(&mmu_registers);
     return true;
 }
 
-/* Blocks of RAM are not split, and nothing has two memory types. */
-static bool is_ram(uint64_t start, uint64_t end)
+static bool touches_ram(uint64_t start, uint64_t end)
 {
     bool is = false;
     for (unsigned i = 0; mapped && i < mapped->ram_count; i++) {
@@ -196,11 +194,17 @@ static bool is_ram(uint64_t start, uint64_t end)
     return is;
 }
 
+bool mmu_has_ram(uint64_t at)
+{
+    return touches_ram(at, at + 1);
+}
+
+/* Nothing has two memory types: a device that a tree puts into RAM is refused. */
 enum err machine_map_device(uint64_t base, uint64_t bytes)
 {
     uint64_t start = ALIGN_DOWN(base, PAGE_SIZE);
     if (bytes == 0 || base + bytes < base || base + bytes > 1ull << VA_BITS ||
-        is_ram(start, ALIGN_UP(base + bytes, PAGE_SIZE))) {
+        touches_ram(start, ALIGN_UP(base + bytes, PAGE_SIZE))) {
         return ERR_RANGE;
     }
     bool ok = map(base, base + bytes, MAP_DEVICE);

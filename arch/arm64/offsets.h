@@ -7,6 +7,7 @@
 #define CONTEXT_X30 240
 #define CONTEXT_PC 248
 #define CONTEXT_PSTATE 256
+#define CPU_BYTES 128 /* sizeof(struct cpu) */
 #define CPU_LOADED 0
 #define CPU_HYPERCALL 8
 #define CPU_INTERRUPT 16

@@ -146,11 +146,10 @@ context_enter:
         mov     sp, x1
         b       enter
 
-// A fault in EL2 itself. The stack may be what is broken: use another one.
+// A fault in EL2 itself. The stack may be what is broken: nothing returns, so begin it anew.
 el2_fault:
-        adrp    x8, fault_stack_top
-        add     x8, x8, :lo12:fault_stack_top
         mov     x3, sp
+        mrs     x8, tpidr_el2
         mov     sp, x8
         mrs     x0, esr_el2
         mrs     x1, elr_el2
@@ -194,11 +193,6 @@ fp_load:
         msr     fpcr, x1
         msr     fpsr, x2
         ret
-
-        .bss
-        .balign 16
-        .space  4096
-fault_stack_top:
 
 // A guard page below each CPU's stack; arch/arm64/mmu.c leaves it unmapped.
         .section .stacks, "aw", %nobits

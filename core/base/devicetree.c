@@ -151,3 +151,10 @@ const char *dt_name(const void *fdt, int node)
     name = name ? name : fdt_get_name(fdt, node, NULL);
     return name ? name : "?";
 }
+
+uint64_t dt_number(const void *fdt, int node, const char *name)
+{
+    int bytes;
+    const void *p = fdt_getprop(fdt, node, name, &bytes);
+    return p && (bytes == 4 || bytes == 8) ? cells_read(p, bytes / 4) : 0;
+}

@@ -34,4 +34,7 @@ int dt_interrupt_parent(const void *fdt, int node);
 /* The node's first "compatible", or its name: for messages. Never NULL. */
 const char *dt_name(const void *fdt, int node);
 
+/* The number that a property holds in one or two cells; 0: there is none. */
+uint64_t dt_number(const void *fdt, int node, const char *name);
+
 #endif
