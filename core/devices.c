@@ -57,13 +57,15 @@ static const struct uart_ops *driver_of(const void *fdt, int node)
     return NULL;
 }
 
-/* /chosen/stdout-path: a path or an alias, perhaps followed by ":" and line settings. */
+/* /chosen/stdout-path: a path or an alias, perhaps followed by ":" and line settings. Where it is
+ * missing, the alias serial0 (Devicetree Specification, 3.3). */
 static int stdout_node(const void *fdt)
 {
     char path[PATH_MAX];
     int chosen = fdt_path_offset(fdt, "/chosen");
-    const char *text = chosen >= 0 ? fdt_getprop(fdt, chosen, "stdout-path", NULL) : NULL;
-    if (!text || !string_copy(path, sizeof(path), text)) {
+    const char *text =
+        chosen >= 0 ? fdt_stringlist_get(fdt, chosen, "stdout-path", 0, NULL) : NULL;
+    if (!string_copy(path, sizeof(path), text ? text : "serial0")) {
         return -1;
     }
     char *settings = strchr(path, ':');

@@ -69,8 +69,9 @@ static inline uint32_t residence_nothing(const struct stub *s)
     return vm_instance(s) > groups[s->group].config->count ? STORE_EXISTS : STORE_NOTHING;
 }
 
-/* Has every VM written to the store, and the machine powered off. */
+/* Has every VM written to the store, and the machine powered off, or started again. */
 void residence_shutdown(void);
+void residence_restart(void);
 
 /* Whether there is something to do; doing a bounded part of it. Returns whether more is left. */
 extern bool residence_work_due;
