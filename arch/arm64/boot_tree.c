@@ -20,9 +20,11 @@
 
 typedef void (*add_fn)(struct machine *m, uint64_t base, uint64_t bytes);
 
+/* Its parts are aligned: unaligned accesses fault while the MMU is off. */
 bool boot_tree_is_sound(const void *fdt)
 {
-    return fdt_check_header(fdt) == 0 && fdt_totalsize(fdt) <= BOOT_TREE_BYTES_MAX;
+    return fdt_check_header(fdt) == 0 && fdt_totalsize(fdt) <= BOOT_TREE_BYTES_MAX &&
+           IS_ALIGNED(fdt_off_dt_struct(fdt), 4) && IS_ALIGNED(fdt_off_mem_rsvmap(fdt), 8);
 }
 
 static uint64_t end_of(const struct machine_range *r)
@@ -74,9 +76,9 @@ static unsigned join_nearest(struct machine_range *r, unsigned n)
 static void use(struct machine *m, uint64_t base, uint64_t bytes)
 {
     uint64_t start = ALIGN_DOWN(base, PAGE_SIZE);
-    uint64_t last = base + bytes - 1; /* a range may end where addresses do */
-    uint64_t end =
-        MIN(last < base ? ADDRESS_LIMIT : ALIGN_DOWN(last, PAGE_SIZE) + PAGE_SIZE, ADDRESS_LIMIT);
+    uint64_t last = base + bytes - 1; /* a range may end where addresses do, or beyond */
+    last = last < base ? ADDRESS_LIMIT - 1 : MIN(last, ADDRESS_LIMIT - 1);
+    uint64_t end = ALIGN_DOWN(last, PAGE_SIZE) + PAGE_SIZE;
     if (bytes == 0 || end <= start) {
         return;
     }
