@@ -10,10 +10,11 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include <libfdt.h>
-
 #include "core/base/devicetree.h"
 #include "tests/unit/fdt_build.h"
+
+/* Of libfdt, whose header and fdt_build.h have names in common. */
+int fdt_path_offset(const void *fdt, const char *path);
 
 #define LOCAL 1u
 #define GPU 2u
