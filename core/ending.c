@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * How a VM ends. It may end in the middle of a trap that still uses it, its own or another's, so
- * it only stops being scheduled there; vm_reap frees it when the trap is over.
+ * it only stops being scheduled there; the keeper frees it when the trap is over.
  */
 #include <stdarg.h>
 
@@ -11,17 +11,18 @@
 #include "core/residence.h"
 #include "core/run.h"
 
-static void stop(struct vm *vm)
+static void stop(struct vm *vm, enum vm_end end)
 {
     struct run *r = run_this();
     const struct group *g = vm_group(vm);
     console_flush(&vm->console, g->config->name, vm_instance(vm->stub));
     wheel_cancel(&r->wheel, &vm->stub->timeout);
     mux_remove(&r->mux, &vm->sched, counter_now());
-    vm->ended = true;
-    vm->wait = WAIT_NONE;     /* no event wakes it any more */
-    list_remove(&vm->ending); /* should it wait for room */
-    list_push_back(&r->ending, &vm->ending);
+    vm->ended = (uint8_t)end;
+    vm->wait = WAIT_NONE; /* no event wakes it any more */
+    gate_quit(&vm->gate);
+    list_remove(&vm->link); /* should it wait for room */
+    list_push_back(&r->departing, &vm->link);
 }
 
 void vm_kill(struct vm *vm, const char *fmt, ...)
@@ -34,9 +35,8 @@ void vm_kill(struct vm *vm, const char *fmt, ...)
     va_start(args, fmt);
     fmt_vsnprintf(why, sizeof(why), fmt, args);
     va_end(args);
-    stop(vm);
-    struct group *g = vm_group(vm);
-    g->killed++;
+    stop(vm, VM_KILLED);
+    const struct group *g = vm_group(vm);
     run_this()->kills++;
     log_raw("[%s/%u] killed: %s\n", g->config->name, vm_instance(vm->stub), why);
 }
@@ -46,9 +46,8 @@ void vm_exit(struct vm *vm, uint64_t status)
     if (vm->ended) {
         return;
     }
-    stop(vm);
-    struct group *g = vm_group(vm);
-    g->exited++;
+    stop(vm, VM_EXITED);
+    const struct group *g = vm_group(vm);
     log_raw("[%s/%u] exited with status %lld\n", g->config->name, vm_instance(vm->stub),
             (long long)status);
 }
@@ -56,8 +55,7 @@ void vm_exit(struct vm *vm, uint64_t status)
 void vm_reset(struct vm *vm)
 {
     if (!vm->ended) {
-        stop(vm);
-        vm->restart = true;
+        stop(vm, VM_RESET);
     }
 }
 
@@ -80,11 +78,13 @@ static void restart(struct stub *s)
     }
 }
 
-static void reap(struct vm *vm)
+void vm_reap(struct vm *vm)
 {
     struct stub *s = vm->stub;
     struct group *g = &groups[s->group];
-    bool again = vm->restart;
+    bool again = vm->ended == VM_RESET;
+    g->killed += vm->ended == VM_KILLED;
+    g->exited += vm->ended == VM_EXITED;
     vm_free(vm);
     if (s->number == 0) {
         group_fail(g);
@@ -96,16 +96,6 @@ static void reap(struct vm *vm)
         s->state = VM_DEAD;
         residence_forget(s, STORE_DEAD);
     }
-}
-
-bool vm_reap(void)
-{
-    struct list *ending = &run_this()->ending;
-    bool any = !list_empty(ending);
-    while (!list_empty(ending)) {
-        reap(list_first(ending, struct vm, ending));
-    }
-    return any;
 }
 
 void vm_destroy(struct stub *s)

@@ -6,12 +6,13 @@
  * Invariant: a VM has one read at a time (vm->fetch with bytes); what it touches meanwhile is asked
  * for when that has ended, because the access is tried again.
  */
+#include "arch/cpu.h"
 #include "arch/memory.h"
 #include "arch/time.h"
 #include "core/base/log.h"
+#include "core/move.h"
 #include "core/network.h"
 #include "core/residence.h"
-#include "core/run.h"
 #include "core/transit.h"
 #include "mm/record.h"
 
@@ -59,9 +60,21 @@ bool fetch_begin(struct vm *vm, bool whole)
     return vm->fetch;
 }
 
+/* The VM goes to the keeper, and the frame behind it. */
+static void park_elsewhere(struct vm *vm, const uint8_t *frame, size_t bytes)
+{
+    run_stop(vm, WAIT_PAGE);
+    move_later(vm, MOVE_PAGE);
+    if (mail_send(KEEPER, MAIL_FRAME, 0, vm->stub->number, frame, bytes) != OK) {
+        run_this()->not_ready++;
+    }
+}
+
 void residence_park(struct vm *vm, const uint8_t *frame, size_t bytes)
 {
-    if (fetch_begin(vm, false)) {
+    if (cpu_index() != KEEPER) {
+        park_elsewhere(vm, frame, bytes);
+    } else if (fetch_begin(vm, false)) {
         transit_park(vm->fetch, frame, bytes);
     } else {
         residence_counters.dropped++;
@@ -72,7 +85,7 @@ static void wait_for_room(struct vm *vm)
 {
     residence_counters.out_of_room++;
     vm->wait = WAIT_ROOM;
-    list_push_back(&run_this()->hungry, &vm->ending);
+    list_push_back(&run_this()->hungry, &vm->link);
     gate_poke(&gatekeeper);
 }
 
@@ -82,13 +95,31 @@ static void block(struct vm *vm, enum vm_wait wait)
     mux_stop(&run_this()->mux, MUX_BLOCK, counter_now());
 }
 
+/* It is the keeper's to do what the VM waits for. */
+static void block_elsewhere(struct vm *vm, enum vm_wait wait, enum move_why why)
+{
+    block(vm, wait);
+    move_later(vm, why);
+}
+
 bool residence_wait_for_page(struct vm *vm)
 {
+    if (cpu_index() != KEEPER) {
+        block_elsewhere(vm, WAIT_PAGE, MOVE_PAGE);
+        return true;
+    }
     if (!fetch_begin(vm, false)) {
         return residence_wait_for_room(vm);
     }
     block(vm, WAIT_PAGE);
     return true;
+}
+
+void residence_fetch(struct vm *vm)
+{
+    if (!fetch_begin(vm, false) && vm->wait == WAIT_PAGE) {
+        residence_queue_for_room(vm);
+    }
 }
 
 /* What was read is no use, and reading it again was none either. */
@@ -101,6 +132,17 @@ static void give_up(struct vm *vm, enum err e)
     vm_reset(vm);
 }
 
+/* A VM that does not wait for a page: it may go home now, or be asked to leave again. */
+static void stay_or_go(struct vm *vm)
+{
+    const struct timeout *t = &vm->stub->timeout;
+    if (vm->sched.state == SCHED_BLOCKED && (vm->wait == WAIT_NONE || vm->wait >= WAIT_IDLE)) {
+        run_arrived(vm, timeout_waiting(t) ? t->deadline : TICKS_NEVER);
+    } else {
+        gate_wake(&gatekeeper.own, &vm->gate);
+    }
+}
+
 /* There was no frame: what was parked is lost, as on any wire, and who needs the page waits for
  * room. Whoever was to leave stays, until it wakes or idles. */
 static void no_frame(struct vm *vm)
@@ -108,6 +150,8 @@ static void no_frame(struct vm *vm)
     transit_abandon(vm);
     if (vm->wait == WAIT_PAGE) {
         wait_for_room(vm);
+    } else if (vm->sched.cpu != KEEPER) {
+        stay_or_go(vm);
     }
 }
 
@@ -122,12 +166,8 @@ static void go_on(struct transit *t, struct vm *vm)
     vm_show_account(vm);
     if (vm->wait == WAIT_PAGE) {
         run_go_on(vm);
-    } else if (vm->wait >= WAIT_IDLE && vm->sched.state == SCHED_BLOCKED) {
-        const struct timeout *timeout = &vm->stub->timeout;
-        gate_idle(&gatekeeper, &vm->gate,
-                  timeout_waiting(timeout) ? timeout->deadline : TICKS_NEVER, counter_now());
     } else {
-        gate_wake(&gatekeeper, &vm->gate); /* it may be asked to leave again */
+        stay_or_go(vm);
     }
 }
 
@@ -166,18 +206,31 @@ static void fetched(struct store_io *io, enum err e)
 /* Whether frames or buffers will become free: somebody will leave, or something has been read. */
 static bool others_leave(void)
 {
-    return transit_reads() ||
-           (store_takes_records() && (gatekeeper.leaving_count || gatekeeper.idle_classes));
+    return transit_reads() || (store_takes_records() &&
+                               (gatekeeper.leaving_count || gate_somebody_idles(&gatekeeper)));
 }
 
 bool residence_wait_for_room(struct vm *vm)
 {
+    if (cpu_index() != KEEPER) {
+        block_elsewhere(vm, WAIT_ROOM, MOVE_ROOM);
+        return true;
+    }
     if (!others_leave()) {
         return false;
     }
     block(vm, WAIT_ROOM);
     wait_for_room(vm);
     return true;
+}
+
+void residence_queue_for_room(struct vm *vm)
+{
+    if (others_leave()) {
+        wait_for_room(vm);
+    } else {
+        vm_kill(vm, "out of memory");
+    }
 }
 
 void fetch_work(void)
@@ -188,8 +241,8 @@ void fetch_work(void)
     }
     bool room = frame_count(FRAME_FREE) >= MIN(ROOM_FRAMES, gatekeeper.limits.floor);
     while (!list_empty(hungry) && (room || !others_leave())) {
-        struct vm *vm = list_first(hungry, struct vm, ending);
-        list_remove(&vm->ending);
+        struct vm *vm = list_first(hungry, struct vm, link);
+        list_remove(&vm->link);
         if (room) {
             run_go_on(vm);
         } else {

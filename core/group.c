@@ -48,7 +48,7 @@ void group_freeze(struct group *g)
         g->start_next = 1;
         group_starts_due++;
     }
-    residence_work_due = true; /* it is to be saved */
+    residence_note(); /* it is to be saved */
 }
 
 /* A template is written once, when it is made: without it the records of its VMs are worth nothing.
@@ -139,7 +139,7 @@ static enum err load(struct group *g)
     }
     context_init(&vm->context, g->image.entry, (uint64_t)g->image.layout.pages << PAGE_SHIFT,
                  TOKLAT_SYSTEM_PAGE, g->image.flags & TOKLAT_IMAGE_MMU, vm->context.extra);
-    sched_entry_init(&vm->sched, g->config->weight, 0);
+    sched_entry_init(&vm->sched, g->config->weight, KEEPER);
     g->template = vm;
     return OK;
 }
@@ -180,7 +180,7 @@ static void prepare(struct group *g, const void *archive, size_t bytes)
     if (e != OK) {
         group_fail(g);
     } else if (g->image.flags & TOKLAT_IMAGE_CHECKPOINT) {
-        mux_wake(&run_this()->mux, &g->template->sched);
+        run_wake(g->template);
     } else {
         group_freeze(g);
     }

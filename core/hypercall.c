@@ -7,6 +7,7 @@
 #include "arch/time.h"
 #include "core/group.h"
 #include "core/hypercall.h"
+#include "core/move.h"
 #include "core/network.h"
 #include "core/residence.h"
 #include "core/run.h"
@@ -157,7 +158,7 @@ static struct context *call_page_release(struct vm *vm)
     }
     enum err e = space_release(&vm->space, ipa, vm->context.x[2], &freed);
     vm_show_account(vm);
-    gate_poke(&gatekeeper);
+    residence_look();
     return result(vm, e == OK ? (int64_t)freed : status(e));
 }
 
@@ -188,6 +189,9 @@ static int64_t control(struct vm *vm, uint64_t operation, uint64_t argument)
     }
     if (s == vm->stub) {
         return TOKLAT_E_DENIED;
+    }
+    if (!move_is_here(s)) {
+        return status(move_destroy(s, vm));
     }
     vm_destroy(s);
     return 0;

@@ -6,8 +6,8 @@
  * its caller: vm_kill only marks it.
  */
 #include "core/network.h"
+#include "core/move.h"
 #include "core/residence.h"
-#include "core/run.h"
 #include "core/transit.h"
 
 /* Frames of one poll of the uplink, and polls before the CPU looks at something else. */
@@ -17,7 +17,7 @@
 static struct uplink *uplink;
 static bool uplink_more;   /* the last poll left something */
 static bool uplink_queued; /* frames that the device was not told of */
-static struct network_counters counters;
+static uint64_t uplink_dropped[CPUS_MAX];
 
 static bool exists(uint32_t n, enum nic_reach *reach)
 {
@@ -44,31 +44,49 @@ bool network_hand_over(struct vm *vm, const uint8_t *frame, size_t bytes)
     return true;
 }
 
-static void deliver(uint32_t n, const uint8_t *frame, size_t bytes)
+/* To the CPU that the VM belongs to. */
+static __attribute__((noinline)) void pass_on(const struct stub *s, const uint8_t *frame,
+                                              size_t bytes)
+{
+    if (mail_send(move_next_stop(s), MAIL_FRAME, 0, s->number, frame, bytes) != OK) {
+        run_this()->not_ready++;
+    }
+}
+
+void network_deliver(uint32_t n, const uint8_t *frame, size_t bytes)
 {
     struct stub *s = vm_find(n);
-    if (!s || unlikely(residence_stopping) ||
-        (s->state != VM_LIVE && !residence_receive(s, frame, bytes))) {
+    if (!s || unlikely(residence_stopping)) {
+        return;
+    }
+    if (unlikely(!move_is_here(s))) {
+        pass_on(s, frame, bytes);
+        return;
+    }
+    if (s->state != VM_LIVE && !residence_receive(s, frame, bytes)) {
         return;
     }
     struct vm *vm = s->vm;
     if (unlikely(vm->ended)) {
-        counters.not_ready++;
+        run_this()->not_ready++;
     } else if (unlikely(vm->fetch && vm->fetch->first) || !network_hand_over(vm, frame, bytes)) {
         residence_park(vm, frame, bytes);
     }
 }
 
-static void send(const uint8_t *frame, size_t bytes)
+void network_send(const uint8_t *frame, size_t bytes)
 {
-    if (!uplink || uplink->ops->send(uplink, frame, bytes) != OK) {
-        counters.uplink_dropped++;
-        return;
+    enum err e = ERR_NOT_FOUND;
+    if (cpu_index() != KEEPER) {
+        e = uplink ? mail_send(KEEPER, MAIL_UPLINK, 0, 0, frame, bytes) : e;
+    } else if (uplink) {
+        e = uplink->ops->send(uplink, frame, bytes);
+        uplink_queued |= e == OK;
     }
-    uplink_queued = true;
+    uplink_dropped[cpu_index()] += e != OK;
 }
 
-static const struct switch_ops switch_ops = {exists, deliver, send};
+static const struct switch_ops switch_ops = {exists, network_deliver, network_send};
 
 void network_init(const struct switch_config *config)
 {
@@ -101,8 +119,11 @@ void network_interrupt(void)
     }
 }
 
-bool network_poll_again(void)
+bool network_poll_again(const struct run *r)
 {
+    if (r->cpu != KEEPER) {
+        return false;
+    }
     bool more = uplink_more;
     if (unlikely(more)) {
         network_interrupt();
@@ -132,5 +153,10 @@ enum err network_transmit(struct vm *vm)
 
 struct network_counters network_get_counters(void)
 {
-    return counters;
+    struct network_counters sum = {0};
+    for (unsigned cpu = 0; cpu < CPUS_MAX; cpu++) {
+        sum.not_ready += runs[cpu].not_ready;
+        sum.uplink_dropped += uplink_dropped[cpu];
+    }
+    return sum;
 }

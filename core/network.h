@@ -5,7 +5,7 @@
 #ifndef CORE_NETWORK_H
 #define CORE_NETWORK_H
 
-#include "core/vm.h"
+#include "core/run.h"
 #include "dev/drivers/uplink.h"
 
 /* Copies a frame into a live VM's receive ring. False: a part of the ring is in the store (the page
@@ -13,7 +13,8 @@
 bool network_hand_over(struct vm *vm, const uint8_t *frame, size_t bytes);
 
 struct network_counters {
-    uint64_t not_ready; /* frames for a VM that has ended; others: residence_counters.dropped */
+    uint64_t not_ready; /* for a VM that has ended, or on its way to another CPU; others:
+                           residence_counters.dropped */
     uint64_t uplink_dropped;
 };
 
@@ -26,9 +27,14 @@ const struct uplink *network_uplink(void);
 /* The uplink has something: takes a bounded batch, and the rest at the next trap. */
 void network_interrupt(void);
 
-/* Takes more of what network_interrupt left, and tells the uplink of frames queued for it. Returns
- * whether frames were taken. */
-bool network_poll_again(void);
+/* A frame that the switch forwards, from any CPU to wherever it has to go: to a VM, to the outside.
+ * What does not fit anywhere is dropped and counted. */
+void network_deliver(uint32_t n, const uint8_t *frame, size_t bytes);
+void network_send(const uint8_t *frame, size_t bytes);
+
+/* On the keeper: takes more of what network_interrupt left, and tells the uplink of frames queued
+ * for it. Returns whether frames were taken. */
+bool network_poll_again(const struct run *r);
 
 /* The guest rang for its transmit ring: forwards all that is in it. A VM whose ring is broken is
  * killed for it. ERR_NO_MEMORY: a page of the ring has no frame; the bell may be rung again. */

@@ -12,7 +12,7 @@
 
 static void set_uncompensated(bool on)
 {
-    run_this()->mux.compensate = !on;
+    run_this()->mux.compensate = !on; /* the other CPUs copy it when they start */
 }
 
 static const struct {

@@ -12,7 +12,7 @@
 #include "core/base/log.h"
 #include "core/group.h"
 #include "core/identity.h"
-#include "core/run.h"
+#include "core/move.h"
 #include "core/snapshot.h"
 #include "core/transit.h"
 
@@ -29,7 +29,6 @@
 
 struct gate gatekeeper;
 struct residence_counters residence_counters;
-bool residence_work_due;
 static bool is_open, one_page;
 
 /* --- leaving ------------------------------------------------------------------------------ */
@@ -41,15 +40,10 @@ uint32_t residence_frames(const struct vm *vm)
 
 enum err residence_write_out(struct vm *vm)
 {
-    struct run *r = run_this();
     bool can_run = vm->sched.state != SCHED_BLOCKED || vm->wait == WAIT_ROOM;
     if (can_run) {
-        mux_remove(&r->mux, &vm->sched, counter_now());
-        list_remove(&vm->ending); /* should it wait for room itself */
-        if (vm->wait == WAIT_IDLE) {
-            vm->context.x[0] = event_take(vm); /* it has woken */
-        }
-        vm->wait = WAIT_ROOM;
+        run_stop(vm, WAIT_ROOM);
+        list_remove(&vm->link); /* should it wait for room itself */
     }
     enum err e = snapshot_write(vm);
     if (e == OK) {
@@ -66,6 +60,9 @@ static enum gate_answer leave(struct gate_resident *resident)
     const struct timeout *t = &vm->stub->timeout;
     bool soon =
         timeout_waiting(t) && t->deadline <= counter_now() + ticks_from_ns(ARRIVAL_AHEAD_NS);
+    if (vm->why) {
+        return GATE_LATER; /* it departs */
+    }
     if (vm->ended || vm->fetch || soon) { /* it would be read again at once */
         return GATE_NEVER;
     }
@@ -130,7 +127,7 @@ void residence_keep(struct vm *vm)
 void residence_written(uint32_t slot, enum err e)
 {
     struct stub *s = vm_find(slot);
-    if (!s || s->state != VM_LIVE || !s->vm->leaving || s->vm->ended) {
+    if (!s || !move_is_here(s) || s->state != VM_LIVE || !s->vm->leaving || s->vm->ended) {
         return; /* a template; or it woke, or ended, before it was out */
     }
     struct vm *vm = s->vm;
@@ -236,7 +233,7 @@ void residence_forget(struct stub *s, uint32_t marker)
     if (store_is_open() && s->number &&
         (s->place.sector != marker || store_is_pending(s->number))) {
         store_mark(s->number, marker);
-        residence_work_due = true;
+        residence_note();
     }
 }
 
@@ -255,7 +252,7 @@ static uint64_t free_frames(void)
     return frame_count(FRAME_FREE);
 }
 
-static const struct gate_ops gate_ops = {free_frames, arrival_admit, evict};
+static const struct gate_ops gate_ops = {free_frames, arrival_admit, evict, move_ask};
 
 void residence_init(void)
 {
@@ -271,7 +268,7 @@ void residence_init(void)
     gate_init(&gatekeeper, &gate_ops, &limits);
     transit_init();
     residence_counters = (struct residence_counters){0};
-    is_open = one_page = residence_work_due = residence_stopping = false;
+    is_open = one_page = residence_stopping = false;
 }
 
 void residence_open(void)
@@ -282,7 +279,7 @@ void residence_open(void)
     }
     is_open = true;
     vm_keep_frames(gatekeeper.limits.floor);
-    residence_work_due = true;
+    residence_note();
 }
 
 void residence_set_one_page(bool on)
@@ -297,46 +294,46 @@ bool residence_one_page(void)
 
 void residence_look(void)
 {
-    if (is_open) {
-        gate_poke(&gatekeeper);
+    if (is_open && (run_this()->cpu == KEEPER || frame_count(FRAME_FREE) < gatekeeper.limits.low ||
+                    run_this()->pool->hungry)) {
+        move_poke();
     }
 }
 
 void residence_look_at_time(void)
 {
-    residence_work_due |= gate_deadline(&gatekeeper) != TICKS_NEVER;
+    gatekeeper.own.due |= gate_deadline(&gatekeeper) != TICKS_NEVER;
 }
 
 void residence_interrupt(void)
 {
-    residence_work_due = true;
+    residence_note();
 }
 
-static bool work(uint64_t now)
+static bool work(void)
 {
-    residence_work_due = group_starts_due > 0;
+    gatekeeper.own.due = false;
     if (!is_open) {
-        gatekeeper.due = false;
+        gatekeeper.own.due = group_starts_due > 0;
         return false;
     }
     bool more = group_save_templates();
     if (residence_stopping) {
         more |= shutdown_work();
     } else {
-        if (gatekeeper.due || now >= gate_deadline(&gatekeeper)) {
-            gate_run(&gatekeeper, counter_now());
-        }
+        gate_run(&gatekeeper, counter_now());
         run_arm(gate_deadline(&gatekeeper));
         fetch_work();
     }
     more |= store_work();
-    residence_work_due |= more || residence_stopping;
-    return more || (gatekeeper.due && !residence_stopping);
+    bool again = more || (gatekeeper.own.due && !residence_stopping);
+    gatekeeper.own.due |= more || residence_stopping || group_starts_due > 0;
+    return again;
 }
 
 bool residence_work(uint64_t now)
 {
-    bool more = work(now);
+    bool more = work();
     residence_counters.work_ticks += is_open ? counter_now() - now : 0;
     return more;
 }

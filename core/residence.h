@@ -7,6 +7,8 @@
  *
  * Nothing waits: a read or a write ends in a function that goes on. Without a store VMs start when
  * they are wanted, as long as there are frames, and stay.
+ *
+ * Context: the keeper, where nothing else is said.
  */
 #ifndef CORE_RESIDENCE_H
 #define CORE_RESIDENCE_H
@@ -31,7 +33,7 @@ enum err residence_start(struct stub *s) MUST_USE;
  * dropped, and the VM is on its way if it can be. */
 bool residence_receive(struct stub *s, const uint8_t *frame, size_t bytes);
 
-/* A live VM's rings are in the store: the frame is parked until they are here. */
+/* A live VM's rings are in the store: the frame is parked until they are here. Any CPU. */
 void residence_park(struct vm *vm, const uint8_t *frame, size_t bytes);
 
 /* Something happened to a VM that is out: it is to come in. */
@@ -45,9 +47,14 @@ void residence_timeout(struct stub *s, uint64_t now);
 void residence_keep(struct vm *vm);
 
 /* A VM that touched a page which is in the store, or for which there is no frame, goes to sleep
- * until there is. It is current, and was not changed. False: that cannot be; it is to end. */
+ * until there is. It is current, and was not changed. False: that cannot be; it is to end. Any CPU.
+ */
 bool residence_wait_for_page(struct vm *vm);
 bool residence_wait_for_room(struct vm *vm);
+
+/* The same for one that stopped for it on another CPU; should it be impossible, it ends. */
+void residence_fetch(struct vm *vm);
+void residence_queue_for_room(struct vm *vm);
 
 /* A VM that is not live is destroyed or begins anew: it has no record and waits for nothing. */
 void residence_forget(struct stub *s, uint32_t marker);
@@ -73,18 +80,19 @@ static inline uint32_t residence_nothing(const struct stub *s)
 void residence_shutdown(void);
 void residence_restart(void);
 
-/* Whether there is something to do; doing a bounded part of it. Returns whether more is left. */
-extern bool residence_work_due;
+/* There is something to do: gatekeeper.own.due. Doing a bounded part of it; returns whether more is
+ * left. */
+static inline void residence_note(void)
+{
+    gatekeeper.own.due = true;
+}
 bool residence_work(uint64_t now);
 extern bool residence_stopping;
 
-static inline bool residence_due(void)
-{
-    return gatekeeper.due || residence_work_due;
-}
-
-/* Frames were taken: are there enough? The timer fired: is somebody's patience at its end? */
+/* Frames were taken: are there enough? Any CPU. */
 void residence_look(void);
+
+/* The timer fired: is somebody's patience at its end? */
 void residence_look_at_time(void);
 
 /* The store's device interrupts. */

@@ -10,6 +10,7 @@
 #include "arch/irq.h"
 #include "arch/time.h"
 #include "core/group.h"
+#include "core/move.h"
 #include "core/network.h"
 #include "core/residence.h"
 
@@ -17,6 +18,7 @@
 #define WHEEL_GRANULE_NS (50 * NS_PER_US)
 
 struct run runs[CPUS_MAX];
+unsigned run_cpus = 1;
 static bool synchronous, no_timeout;
 static uint64_t time_base;
 
@@ -29,11 +31,17 @@ void run_init(void)
 {
     struct run *r = &runs[cpu_index()];
     cpu_set_local(r);
+    r->cpu = cpu_index();
     mux_init(&r->mux, ticks_from_ns(QUANTUM_NS));
     wheel_init(&r->wheel, counter_now(), ticks_from_ns(WHEEL_GRANULE_NS));
-    list_init(&r->ending);
+    list_init(&r->departing);
     list_init(&r->hungry);
     r->armed = TICKS_NEVER;
+    r->pool = &gatekeeper.own;
+    if (r->cpu != KEEPER) {
+        r->pool = &r->other_pool;
+        r->mux.compensate = runs[KEEPER].mux.compensate;
+    }
 }
 
 void run_set_synchronous(bool on)
@@ -68,6 +76,29 @@ uint64_t run_machine_ticks(void)
 
 /* --- events ------------------------------------------------------------------------------- */
 
+/* The keeper has a VM that can run and whose home is elsewhere. */
+static __attribute__((noinline)) void send_home(struct vm *vm)
+{
+    if (vm->fetch) {
+        return; /* what reads its pages looks again when it is done */
+    }
+    if (!residence_stopping) {
+        move_later(vm, MOVE_HOME);
+    } else if (vm->wait == WAIT_NONE) {
+        vm->wait = WAIT_ROOM; /* it is written as one that can run */
+    }
+}
+
+/* Makes a VM runnable where it may run. */
+static inline void go(struct run *r, struct vm *vm)
+{
+    if (unlikely(vm->sched.cpu != r->cpu)) {
+        send_home(vm);
+    } else {
+        mux_wake(&r->mux, &vm->sched);
+    }
+}
+
 static void wake(struct vm *vm)
 {
     struct run *r = run_this();
@@ -75,11 +106,27 @@ static void wake(struct vm *vm)
     if (unlikely(vm->leaving)) {
         residence_keep(vm);
     }
-    gate_wake(&gatekeeper, &vm->gate);
-    if (unlikely(synchronous)) {
+    gate_wake(r->pool, &vm->gate);
+    if (unlikely(synchronous) && vm->sched.cpu == r->cpu) {
         mux_wake_now(&r->mux, &vm->sched, counter_now());
     } else {
-        mux_wake(&r->mux, &vm->sched);
+        go(r, vm);
+    }
+}
+
+void run_wake(struct vm *vm)
+{
+    go(run_this(), vm);
+}
+
+void run_stop(struct vm *vm, enum vm_wait wait)
+{
+    if (vm->sched.state != SCHED_BLOCKED) {
+        mux_remove(&run_this()->mux, &vm->sched, counter_now());
+        if (vm->wait == WAIT_IDLE) {
+            vm->context.x[0] = event_take(vm); /* it has woken */
+        }
+        vm->wait = (uint8_t)wait;
     }
 }
 
@@ -103,8 +150,8 @@ void run_go_on(struct vm *vm)
 {
     if (vm->wait == WAIT_PAGE || vm->wait == WAIT_ROOM) {
         vm->wait = WAIT_NONE;
-        gate_wake(&gatekeeper, &vm->gate);
-        mux_wake(&run_this()->mux, &vm->sched);
+        gate_wake(run_this()->pool, &vm->gate);
+        run_wake(vm);
     }
 }
 
@@ -114,11 +161,11 @@ void run_arrived(struct vm *vm, uint64_t deadline)
         return;
     }
     if (vm->wait == WAIT_NONE) {
-        mux_wake(&run_this()->mux, &vm->sched);
+        run_wake(vm);
     } else if (event_ready(vm)) {
         wake(vm);
     } else {
-        gate_idle(&gatekeeper, &vm->gate, deadline, counter_now());
+        gate_idle(run_this()->pool, &vm->gate, deadline, counter_now());
     }
 }
 
@@ -212,8 +259,49 @@ static void sleep(struct run *r)
 {
     context_unload();
     arm(r);
+    __atomic_store_n(&r->asleep, true, __ATOMIC_RELAXED);
     cpu_wait();
+    __atomic_store_n(&r->asleep, false, __ATOMIC_RELAXED);
     irq_dispatch();
+}
+
+/* What this CPU has to do beside running VMs; returns whether more is left. */
+static bool work(struct run *r, uint64_t now)
+{
+    if (r->cpu == KEEPER) {
+        return residence_work(now);
+    }
+    r->pool->due = false;
+    move_poke();
+    return false;
+}
+
+static bool somebody_sleeps(void)
+{
+    for (unsigned cpu = 0; cpu < run_cpus; cpu++) {
+        if (runs[cpu].online && __atomic_load_n(&runs[cpu].asleep, __ATOMIC_RELAXED)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The slice of the current VM is over. When others wait here and a CPU has nothing to do, the VM is
+ * one too many. */
+static void preempt(struct run *r, struct vm *vm, uint64_t now)
+{
+    if (likely(!somebody_sleeps()) || residence_stopping || vm_group(vm)->config->supervisor ||
+        vm->stub->number == 0) {
+        mux_stop(&r->mux, MUX_PREEMPT, now);
+        return;
+    }
+    mux_stop(&r->mux, MUX_BLOCK, now);
+    if (r->cpu == KEEPER) {
+        vm_set_home(vm, vm_choose_home(vm_group(vm)));
+        run_wake(vm);
+    } else {
+        move_later(vm, MOVE_LOAD);
+    }
 }
 
 static inline struct context *enter(struct run *r, struct vm *vm)
@@ -233,14 +321,14 @@ static __attribute__((noinline)) struct context *next_slow(struct run *r)
     for (;;) {
         uint64_t now = counter_now();
         expire(r, now);
-        bool starting = group_start_some(); /* before residence_work, which then stays due */
-        bool more = residence_work(now);
-        more |= vm_reap();
+        bool starting = r->cpu == KEEPER && group_start_some(); /* before work: it stays due */
+        bool more = work(r, now);
+        more |= move_depart(r);
         struct sched_entry *e = residence_stopping ? NULL : mux_start(&r->mux, now);
         if (e) {
             return enter(r, container_of(e, struct vm, sched));
         }
-        bool received = network_poll_again();
+        bool received = network_poll_again(r);
         if (!starting && !received && !more) {
             sleep(r);
         }
@@ -250,7 +338,7 @@ static __attribute__((noinline)) struct context *next_slow(struct run *r)
 /* Another VM is ready, and nothing else is due: the common case. */
 static __attribute__((noinline, flatten)) struct context *next(struct run *r, uint64_t now)
 {
-    if (likely(now < wheel_next(&r->wheel) && !residence_due())) {
+    if (likely(now < wheel_next(&r->wheel) && !r->pool->due)) {
         struct sched_entry *e = mux_start(&r->mux, now);
         if (likely(e)) {
             return enter(r, container_of(e, struct vm, sched));
@@ -274,7 +362,7 @@ struct context *run_block(struct vm *vm, enum vm_wait wait, uint64_t timeout)
         deadline = now + timeout;
         wheel_add(&r->wheel, &vm->stub->timeout, deadline);
     }
-    gate_idle(&gatekeeper, &vm->gate, deadline, now);
+    gate_idle(r->pool, &vm->gate, deadline, now);
     mux_stop(&r->mux, MUX_BLOCK, now);
     return next(r, now);
 }
@@ -291,19 +379,19 @@ struct context *run_yield(struct vm *vm, enum vm_wait wait)
 struct context *run_resume(void)
 {
     struct run *r = run_this();
-    network_poll_again();
-    vm_reap();
+    network_poll_again(r);
     uint64_t now = counter_now();
-    if (unlikely(residence_due())) {
-        residence_work(now);
+    expire(r, now);
+    if (unlikely(r->pool->due)) {
+        work(r, now);
     }
+    move_depart(r);
     struct vm *vm = run_current(r);
     if (unlikely(!vm)) {
         return next(r, now);
     }
-    expire(r, now);
     if (unlikely(mux_slice_over(&r->mux, now) || residence_stopping)) {
-        mux_stop(&r->mux, MUX_PREEMPT, now);
+        preempt(r, vm, now);
         return next(r, now);
     }
     arm(r);

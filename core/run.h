@@ -7,21 +7,40 @@
 
 #include "core/vm.h"
 
-/* This CPU's share of the hypervisor; only this CPU touches it. */
+/* A CPU's share of the hypervisor; only that CPU changes it, but for what the keeper alone has. */
 struct run {
     struct mux mux;
     struct wheel wheel;
-    struct list ending; /* VMs to be freed */
-    struct list hungry; /* VMs that wait for a frame, by vm->ending as well */
-    uint64_t armed;     /* deadline of the timer interrupt, TICKS_NEVER if none */
-    uint64_t kills, faults, hypercalls;
+    struct gate_pool *pool;
+    unsigned cpu;
+    struct list departing;             /* VMs to be freed, or to be given to another CPU */
+    struct list hungry;                /* of the keeper: VMs that wait for a frame */
+    uint64_t armed;                    /* deadline of the timer interrupt, TICKS_NEVER if none */
+    uint64_t kills, faults, not_ready; /* not_ready: frames for a VM that has ended */
+    uint64_t came, went;               /* VMs, from and to other CPUs */
+    uint32_t given;                    /* of the keeper: VMs that it gave to this CPU */
+    uint32_t residents;                /* of the keeper: VMs whose home this is */
+    bool online, asleep, paused;
+    struct gate_pool other_pool; /* `pool` of a CPU that is not the keeper */
 } __attribute__((aligned(64)));
 
 extern struct run runs[CPUS_MAX];
+extern unsigned run_cpus; /* CPUs 0 to this - 1 may be online; constant after boot */
+
+/* The CPU that has the gatekeeper, the store, the uplink, and all VMs that cannot run. */
+#define KEEPER 0u
 
 struct run *run_this(void);
 
+/* Each CPU, the keeper first and before residence_init. */
 void run_init(void);
+
+/* How many VMs a CPU can run now, as any CPU sees it. */
+static inline uint32_t run_load(const struct run *r)
+{
+    return __atomic_load_n(&r->mux.ready_count, __ATOMIC_RELAXED) +
+           (__atomic_load_n(&r->mux.current, __ATOMIC_RELAXED) != NULL);
+}
 
 static inline struct vm *run_current(struct run *r)
 {
@@ -57,6 +76,12 @@ bool run_no_timeout(void);
 
 /* A VM that waits for a page or for room goes on. */
 void run_go_on(struct vm *vm);
+
+/* A VM that can run does so: here, if this is its home, or goes there when the trap is over. */
+void run_wake(struct vm *vm);
+
+/* A VM of this CPU that can run stops, and waits for a page or for room. */
+void run_stop(struct vm *vm, enum vm_wait wait);
 
 /* A VM has come in: it runs if it can or has an event, and idles until `deadline` otherwise. */
 void run_arrived(struct vm *vm, uint64_t deadline);

@@ -5,6 +5,7 @@
  */
 #include "arch/machine.h"
 #include "core/base/log.h"
+#include "core/move.h"
 #include "core/residence.h"
 
 #define STUBS_AT_ONCE 4096u
@@ -36,7 +37,9 @@ void residence_shutdown(void)
         return;
     }
     log_info("shutdown: all VMs are written to the store");
-    residence_stopping = residence_work_due = true;
+    residence_stopping = true;
+    residence_note();
+    move_ask_all();
     checkpointed = any_left = off = false;
     next = 1;
 }
@@ -61,7 +64,7 @@ static bool write_out(struct vm *vm)
     }
     log_warn("[%s/%u] cannot be written (%s): it will begin anew", g->config->name,
              vm_instance(vm->stub), err_name(e));
-    vm->ended = true; /* it does not run any more */
+    vm->ended = VM_KILLED; /* it does not run any more */
     return true;
 }
 
@@ -70,6 +73,10 @@ static bool pass_on(void)
 {
     for (uint32_t i = 0; i < STUBS_AT_ONCE && next < vm_table_size(); i++, next++) {
         struct stub *s = vm_stub(next);
+        if (!move_is_here(s) || (s->state == VM_LIVE && s->vm->why)) {
+            any_left = true;
+            continue;
+        }
         if (s->state != VM_LIVE || s->vm->ended) {
             continue;
         }

@@ -203,7 +203,10 @@ static enum err get_state(struct vm *vm, const struct store_record *r)
     if (r->flags & STORE_RECORD_EXTRA) {
         memcpy(vm->context.extra, r + 1, sizeof(struct store_extra));
     }
-    sched_entry_init(&vm->sched, vm_group(vm)->config->weight, 0);
+    sched_entry_init(&vm->sched, vm_group(vm)->config->weight, vm->sched.cpu);
+    if (vm->stub->number) {
+        vm_set_home(vm, vm_choose_home(vm_group(vm)));
+    }
     vm->sched.virtual_ticks = r->virtual_ticks;
     vm->wait = r->flags & STORE_RECORD_RUNNABLE ? WAIT_NONE
                : r->flags & STORE_RECORD_WFI    ? WAIT_WFI

@@ -178,7 +178,7 @@ enum err transit_read(struct transit *t, uint64_t sector, uint32_t bytes,
     reads++;
     t->bytes = bytes;
     t->sector = (uint32_t)sector;
-    residence_work_due = true; /* the device is to be told */
+    residence_note(); /* the device is to be told */
     store_read(&t->io, sector, bytes / STORE_SECTOR_BYTES, t->buffer, done);
     return OK;
 }

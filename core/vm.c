@@ -149,8 +149,36 @@ enum err vm_allocate(struct stub *s, bool extra)
     }
     vm->stub = s;
     s->vm = vm;
-    list_init(&vm->ending);
+    list_init(&vm->link);
+    runs[KEEPER].residents++; /* its home, for now */
     return OK;
+}
+
+void vm_set_home(struct vm *vm, unsigned cpu)
+{
+    runs[vm->sched.cpu].residents--;
+    runs[cpu].residents++;
+    vm->sched.cpu = (uint8_t)cpu;
+}
+
+/* VMs that CPU `cpu` can run, with those that are on their way to it. */
+static uint32_t load_of(unsigned cpu)
+{
+    const struct run *r = &runs[cpu];
+    return run_load(r) + (r->given - (uint32_t)__atomic_load_n(&r->came, __ATOMIC_RELAXED));
+}
+
+unsigned vm_choose_home(const struct group *g)
+{
+    unsigned best = KEEPER;
+    for (unsigned cpu = 1; cpu < run_cpus && !g->config->supervisor; cpu++) {
+        uint32_t load = load_of(cpu), least = load_of(best);
+        if (runs[cpu].online &&
+            (load < least || (load == least && runs[cpu].residents < runs[best].residents))) {
+            best = cpu;
+        }
+    }
+    return best;
 }
 
 void vm_discard(struct vm *vm)
@@ -163,7 +191,8 @@ void vm_discard(struct vm *vm)
     gate_poke(&gatekeeper); /* frames will be free */
     context_retire(&vm->context, false);
     space_destroy(&vm->space);
-    list_remove(&vm->ending);
+    list_remove(&vm->link);
+    runs[vm->sched.cpu].residents--;
     vm->stub->vm = NULL;
     if (vm->context.extra) {
         slab_free(&extras, vm->context.extra);
@@ -207,7 +236,8 @@ static void clone(struct vm *vm, const struct vm *template)
     struct context_extra *extra = vm->context.extra;
     space_clone(&vm->space, &template->space, vm->stub->number);
     context_clone(&vm->context, &template->context, extra);
-    sched_entry_init(&vm->sched, g->config->weight, 0);
+    sched_entry_init(&vm->sched, g->config->weight, vm->sched.cpu);
+    vm_set_home(vm, vm_choose_home(g));
     vm->sched.virtual_ticks = template->sched.virtual_ticks;
     clone_nic(&vm->nic, &template->nic);
     if (g->image.flags & TOKLAT_IMAGE_CHECKPOINT) {
@@ -245,6 +275,6 @@ enum err vm_start(struct stub *s)
     g->defined--;
     g->live++;
     g->started++;
-    mux_wake(&run_this()->mux, &vm->sched);
+    run_wake(vm);
     return OK;
 }

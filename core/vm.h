@@ -10,6 +10,9 @@
  *
  * Every VM is a stub; only one that lives has a descriptor. A stub is at most 64 bytes, because a
  * machine has a million of them.
+ *
+ * A stub and what hangs off it belong to one CPU at a time (core/move.h): a VM that can run to its
+ * home, all others to the keeper, CPU 0.
  */
 #ifndef CORE_VM_H
 #define CORE_VM_H
@@ -45,6 +48,7 @@ struct stub {
     uint32_t number;          /* 0: a template that boots */
     uint8_t group;
     uint8_t state;
+    uint16_t where; /* the CPU that it belongs to: stub_where(), core/move.h */
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct stub) <= 64, "budget: a VM that is not resident");
@@ -58,17 +62,20 @@ enum vm_wait {
     WAIT_WFI,  /* WFI: nothing, once an event is there */
 };
 
+enum vm_end { VM_GOES_ON, VM_KILLED, VM_EXITED, VM_RESET };
+
 struct vm {
     struct context context;          /* first: a trap's context is its VM */
     struct toklat_system_page *page; /* EL2's view of the VM's own */
     struct stub *stub;
-    struct list ending;    /* in the CPU's list while it is about to be freed */
+    struct list link;      /* run.departing or run.hungry */
+    uint64_t until;        /* while it moves: its timeout's deadline, or TICKS_NEVER */
     uint32_t scratch[2];   /* the debug keys' */
     struct transit *fetch; /* reads pages of it, and keeps frames for it meanwhile */
     uint8_t wait;          /* enum vm_wait */
     bool leaving;          /* its record is being written; freed when that is durable */
-    bool ended;            /* no longer runs; freed when the trap is over */
-    bool restart;          /* ... and then starts again */
+    uint8_t ended;         /* enum vm_end: no longer runs; freed when the trap is over */
+    uint8_t why;           /* enum move_why: it changes CPUs when the trap is over */
     struct gate_resident gate;
     struct space space;
     struct sched_entry sched;
@@ -148,9 +155,14 @@ void vm_kill(struct vm *vm, const char *fmt, ...) PRINTF(2, 3);
 void vm_exit(struct vm *vm, uint64_t status);
 void vm_reset(struct vm *vm);
 
-/* Frees the VMs of this CPU that ended; returns whether there were any. Called when a trap is done
- * with its VM. */
-bool vm_reap(void);
+/* Frees a VM that ended. The keeper, when the trap is over. */
+void vm_reap(struct vm *vm);
+
+/* Its home is CPU `cpu` from now on. The keeper. */
+void vm_set_home(struct vm *vm, unsigned cpu);
+
+/* The CPU that a VM of the group should have as its home now, by load. The keeper. */
+unsigned vm_choose_home(const struct group *g);
 
 static inline struct group *vm_group(const struct vm *vm)
 {

@@ -7,6 +7,10 @@
  * the time that remains: as it passes, the class is left too far. So whoever comes first in the
  * furthest class, and still belongs there, remains idle for at least half as long as anyone. Before
  * the owner is asked for a VM it counts as on its way, so the owner may finish at once.
+ *
+ * What is read of another CPU's pool may have changed since: it says whom to ask, and whoever is
+ * asked looks again. A pool that becomes useful just as `hungry` is set is found at the end of the
+ * first waiter's patience at the latest.
  */
 #include "sched/gatekeeper.h"
 
@@ -14,16 +18,28 @@
 
 #define STEPS_MAX 64 /* of eviction in a run */
 
+static void pool_init(struct gate_pool *p)
+{
+    *p = (struct gate_pool){0};
+    list_init(&p->busy);
+    for (unsigned class = 0; class < GATE_CLASSES; class ++) {
+        list_init(&p->idle[class]);
+    }
+}
+
+void gate_add_pool(struct gate *g, unsigned cpu, struct gate_pool *p)
+{
+    pool_init(p);
+    g->pools[cpu] = p;
+}
+
 void gate_init(struct gate *g, const struct gate_ops *ops, const struct gate_limits *limits)
 {
     *g = (struct gate){.ops = ops, .limits = *limits, .deadline = TICKS_NEVER};
     g->limits.arriving = MAX(limits->arriving, 1u);
     list_init(&g->waiting);
     list_init(&g->ahead);
-    list_init(&g->busy);
-    for (unsigned class = 0; class < GATE_CLASSES; class ++) {
-        list_init(&g->idle[class]);
-    }
+    gate_add_pool(g, 0, &g->own);
 }
 
 static struct gate_waiter *first_waiter(const struct list *queue)
@@ -59,7 +75,7 @@ void gate_want(struct gate *g, struct gate_waiter *w, uint32_t frames, uint64_t 
     w->state = GATE_QUEUED;
     g->waiting_count++;
     g->counters.wanted++;
-    g->due = true;
+    g->own.due = true;
 }
 
 void gate_want_ahead(struct gate *g, struct gate_waiter *w, uint32_t frames, uint64_t now)
@@ -70,7 +86,7 @@ void gate_want_ahead(struct gate *g, struct gate_waiter *w, uint32_t frames, uin
     enqueue(&g->ahead, w, frames, now);
     w->state = GATE_AHEAD;
     g->counters.wanted_ahead++;
-    g->due = true;
+    g->own.due = true;
 }
 
 void gate_forget(struct gate *g, struct gate_waiter *w)
@@ -81,21 +97,21 @@ void gate_forget(struct gate *g, struct gate_waiter *w)
     g->waiting_count -= w->state == GATE_QUEUED;
     list_remove(&w->link);
     w->state = GATE_OUT;
-    g->due = true;
+    g->own.due = true;
 }
 
-static void push_busy(struct gate *g, struct gate_resident *r)
+static void push_busy(struct gate_pool *p, struct gate_resident *r)
 {
     r->state = GATE_BUSY;
-    list_push_back(&g->busy, &r->link);
+    list_push_back(&p->busy, &r->link);
 }
 
 void gate_enter(struct gate *g, struct gate_resident *r, uint32_t frames)
 {
     r->frames = frames;
-    push_busy(g, r);
+    push_busy(&g->own, r);
     g->resident_count++;
-    g->due = true;
+    g->own.due = true;
 }
 
 void gate_arrived(struct gate *g, struct gate_waiter *w, struct gate_resident *r, uint32_t frames)
@@ -103,7 +119,7 @@ void gate_arrived(struct gate *g, struct gate_waiter *w, struct gate_resident *r
     w->state = GATE_OUT;
     g->arriving_count--;
     g->arriving_frames -= w->frames;
-    g->due = true;
+    g->own.due = true;
     if (!r) {
         g->counters.failed++;
         return;
@@ -121,7 +137,7 @@ void gate_remove(struct gate *g, struct gate_resident *r)
     list_remove(&r->link);
     r->state = GATE_APART;
     g->resident_count--;
-    g->due = true;
+    g->own.due = true;
 }
 
 static unsigned class_of(uint64_t deadline, uint64_t now)
@@ -139,56 +155,74 @@ static void move(struct list *e, struct list *to)
     list_push_back(to, e);
 }
 
-static void move_to_idle(struct gate *g, struct gate_resident *r, unsigned class)
+static void move_to_idle(struct gate_pool *p, struct gate_resident *r, unsigned class)
 {
-    move(&r->link, &g->idle[class]);
-    g->idle_classes |= 1ull << class;
+    move(&r->link, &p->idle[class]);
+    p->idle_classes |= 1ull << class;
 }
 
-void gate_make_idle(struct gate *g, struct gate_resident *r, uint64_t deadline, uint64_t now)
+void gate_make_idle(struct gate_pool *p, struct gate_resident *r, uint64_t deadline, uint64_t now)
 {
-    move_to_idle(g, r, class_of(deadline, now));
+    move_to_idle(p, r, class_of(deadline, now));
     r->deadline = deadline;
     r->state = GATE_IDLE;
-    if (unlikely(g->hungry)) {
-        g->due = true;
+    if (unlikely(p->hungry)) {
+        p->due = true;
     }
 }
 
-void gate_make_busy(struct gate *g, struct gate_resident *r)
+void gate_make_busy(struct gate_pool *p, struct gate_resident *r)
 {
-    move(&r->link, &g->busy);
+    move(&r->link, &p->busy);
     r->state = GATE_BUSY;
-    if (unlikely(g->hungry)) {
-        g->due = true;
+    if (unlikely(p->hungry)) {
+        p->due = true;
     }
 }
 
-static void end_leaving(struct gate *g, const struct gate_resident *r)
+void gate_quit(struct gate_resident *r)
+{
+    if (r->state > GATE_MOVING) {
+        list_remove(&r->link);
+        r->spared = r->state == GATE_SPARED;
+        r->state = GATE_MOVING;
+    }
+}
+
+void gate_join(struct gate_pool *p, struct gate_resident *r)
+{
+    if (r->state == GATE_MOVING && r->spared) {
+        r->state = GATE_SPARED;
+    } else if (r->state == GATE_MOVING) {
+        push_busy(p, r);
+    }
+}
+
+static void end_leaving(struct gate *g, uint32_t frames)
 {
     g->leaving_count--;
-    g->leaving_frames -= r->frames;
-    g->due = true;
+    g->leaving_frames -= frames;
+    g->own.due = true;
 }
 
 void gate_left(struct gate *g, struct gate_resident *r)
 {
-    end_leaving(g, r);
+    end_leaving(g, r->frames);
     r->state = GATE_APART;
     g->resident_count--;
 }
 
 void gate_kept(struct gate *g, struct gate_resident *r)
 {
-    end_leaving(g, r);
-    push_busy(g, r);
+    end_leaving(g, r->frames);
+    push_busy(&g->own, r);
     g->counters.kept++;
 }
 
 void gate_poke(struct gate *g)
 {
     g->admit_later = g->evict_later = false;
-    g->due = true;
+    g->own.due = true;
 }
 
 /* Whether so many frames are free that are promised to nobody. */
@@ -269,10 +303,9 @@ static void admit_ahead(struct gate *g, uint32_t *left)
     }
 }
 
-/* Asks the first of `from` to leave; false: nobody can just now. */
-static bool evict(struct gate *g, struct list *from, uint64_t *counter)
+/* Asks `r`, which is in `from`, to leave; false: nobody can just now. */
+static bool evict(struct gate *g, struct gate_resident *r, struct list *from, uint64_t *counter)
 {
-    struct gate_resident *r = first_resident(from);
     if (g->leaving_count && g->leaving_frames + r->frames > g->limits.transit) {
         return false;
     }
@@ -299,23 +332,116 @@ static bool evict(struct gate *g, struct list *from, uint64_t *counter)
     return false;
 }
 
-/* One step towards an eviction from the furthest class: drops an empty class, sorts in again whom
- * time has brought nearer, or asks. */
+/* Asks another CPU for somebody; false: enough are leaving, or were asked for. */
+static bool ask(struct gate *g, unsigned cpu, bool busy)
+{
+    if ((g->leaving_count && g->leaving_frames + GATE_ASKED_FRAMES > g->limits.transit) ||
+        g->asked[cpu] == GATE_ASKED_MAX || g->ops->ask(cpu, busy) != GATE_STARTED) {
+        return false;
+    }
+    g->asked[cpu]++;
+    g->leaving_count++;
+    g->leaving_frames += GATE_ASKED_FRAMES;
+    return true;
+}
+
+void gate_given(struct gate *g, unsigned cpu, struct gate_resident *r)
+{
+    g->asked[cpu]--;
+    end_leaving(g, GATE_ASKED_FRAMES);
+    if (r && r->state == GATE_BUSY) { /* whoever idles is found by gate_run */
+        (void)evict(g, r, &g->own.busy, &g->counters.evicted_busy);
+    }
+}
+
+/* The first of the furthest class, for which empty classes are dropped and whom time has brought
+ * nearer is sorted in again. NULL: nobody idles, or `steps` are used up. */
+static struct gate_resident *first_idle(struct gate_pool *p, uint64_t now, unsigned steps)
+{
+    for (; p->idle_classes && steps > 0; steps--) {
+        unsigned class = (unsigned)__builtin_ctzll(p->idle_classes);
+        struct list *l = &p->idle[class];
+        if (list_empty(l)) {
+            p->idle_classes &= p->idle_classes - 1;
+            continue;
+        }
+        struct gate_resident *r = first_resident(l);
+        unsigned belongs = class_of(r->deadline, now);
+        if (belongs <= class) {
+            return r;
+        }
+        move_to_idle(p, r, belongs);
+    }
+    return NULL;
+}
+
+struct gate_resident *gate_first(struct gate_pool *p, bool busy, uint64_t now)
+{
+    struct gate_resident *r = first_idle(p, now, STEPS_MAX);
+    return r || !busy || list_empty(&p->busy) ? r : first_resident(&p->busy);
+}
+
+/* One step towards an eviction from the own pool: sorts, or asks. */
 static bool evict_idle(struct gate *g, uint64_t now)
 {
-    unsigned class = (unsigned)__builtin_ctzll(g->idle_classes);
-    struct list *l = &g->idle[class];
-    if (list_empty(l)) {
-        g->idle_classes &= g->idle_classes - 1;
+    if (!first_idle(&g->own, now, 1)) {
         return true;
     }
-    struct gate_resident *r = first_resident(l);
-    unsigned belongs = class_of(r->deadline, now);
-    if (belongs > class) {
-        move_to_idle(g, r, belongs);
-        return true;
+    unsigned class = (unsigned)__builtin_ctzll(g->own.idle_classes);
+    struct list *l = &g->own.idle[class];
+    return evict(g, first_resident(l), l,
+                 class ? &g->counters.evicted_timed : &g->counters.evicted_idle);
+}
+
+/* The CPU whose pool has somebody in the furthest class of all, the gatekeeper's own before others;
+ * CPUS_MAX: nobody idles. */
+static unsigned idlest(const struct gate *g)
+{
+    unsigned best = CPUS_MAX, furthest = GATE_CLASSES;
+    for (unsigned cpu = 0; cpu < CPUS_MAX; cpu++) {
+        const struct gate_pool *p = g->pools[cpu];
+        uint64_t classes = p ? __atomic_load_n(&p->idle_classes, __ATOMIC_RELAXED) : 0;
+        if (classes && g->asked[cpu] < GATE_ASKED_MAX &&
+            (unsigned)__builtin_ctzll(classes) < furthest) {
+            furthest = (unsigned)__builtin_ctzll(classes);
+            best = cpu;
+        }
     }
-    return evict(g, l, class ? &g->counters.evicted_timed : &g->counters.evicted_idle);
+    return best;
+}
+
+bool gate_somebody_idles(const struct gate *g)
+{
+    return idlest(g) < CPUS_MAX;
+}
+
+static bool has_busy(const struct gate_pool *p)
+{
+    return p && __atomic_load_n(&p->busy.next, __ATOMIC_RELAXED) != &p->busy;
+}
+
+/* Asks for whoever has been busy for the longest on a CPU: on each in turn. */
+static bool evict_busy(struct gate *g)
+{
+    for (unsigned i = 0; i < CPUS_MAX; i++) {
+        unsigned cpu = (g->busy_from + i) % CPUS_MAX;
+        if (has_busy(g->pools[cpu])) {
+            g->busy_from = cpu + 1;
+            return cpu ? ask(g, cpu, true)
+                       : evict(g, first_resident(&g->own.busy), &g->own.busy,
+                               &g->counters.evicted_busy);
+        }
+    }
+    return false;
+}
+
+static void set_hungry(struct gate *g, bool hungry)
+{
+    for (unsigned cpu = 0; cpu < CPUS_MAX; cpu++) {
+        if (g->pools[cpu]) {
+            __atomic_store_n(&g->pools[cpu]->hungry, hungry, __ATOMIC_RELAXED);
+        }
+    }
 }
 
 /* False: enough are leaving, or nobody can. */
@@ -327,23 +453,25 @@ static bool evict_step(struct gate *g, uint64_t now)
     if (g->evict_later || !(wanted || low)) {
         return false;
     }
-    if (g->idle_classes) {
-        return evict_idle(g, now);
+    unsigned from = idlest(g);
+    if (from < CPUS_MAX) {
+        return from ? ask(g, from, false) : evict_idle(g, now);
     }
     uint64_t waited = now - MIN(g->patience_from, now);
     if (wanted && waited < g->limits.patience) {
         g->deadline = now + (g->limits.patience - waited);
-    } else if (wanted && !list_empty(&g->busy)) {
-        return evict(g, &g->busy, &g->counters.evicted_busy);
+    } else if (wanted && evict_busy(g)) {
+        return true;
     }
-    g->hungry = true;
+    set_hungry(g, true);
     return false;
 }
 
 void gate_run(struct gate *g, uint64_t now)
 {
     uint32_t left = g->limits.arriving;
-    g->due = g->hungry = false;
+    g->own.due = false;
+    set_hungry(g, false);
     g->deadline = TICKS_NEVER;
     if (g->arrived) {
         g->patience_from = now;
@@ -356,5 +484,5 @@ void gate_run(struct gate *g, uint64_t now)
     while (steps < STEPS_MAX && evict_step(g, now)) {
         steps++;
     }
-    g->due |= left == 0 || steps == STEPS_MAX;
+    g->own.due |= left == 0 || steps == STEPS_MAX;
 }

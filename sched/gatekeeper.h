@@ -26,9 +26,12 @@
  * moving (no thrashing). Frames are promised to a VM until it has arrived; what it has taken of
  * them by then counts twice, which errs on the side of caution.
  *
- * Nothing here knows what a VM or a frame is: it counts. One gate; only the CPU that owns it
- * touches it. All but gate_run are constant time. Whatever is called, `due` says whether gate_run
- * has something to look at; only a fall of the free frames below `low` it has to be told of.
+ * Residents are in the pool of their home CPU, which is the only one to touch it. The gatekeeper is
+ * one CPU's; from another's pool it asks for whoever should go, who then joins its own.
+ *
+ * Nothing here knows what a VM or a frame is: it counts. All but gate_run are constant time.
+ * Whatever is called, `own.due` says whether gate_run has something to look at; only a fall of the
+ * free frames below `low` it has to be told of.
  */
 #ifndef SCHED_GATEKEEPER_H
 #define SCHED_GATEKEEPER_H
@@ -46,12 +49,14 @@ struct gate_resident {
     uint64_t deadline; /* physical ticks, while it is idle; TICKS_NEVER */
     uint32_t frames;   /* that are free when it has left; the owner's to change until it leaves */
     uint8_t state;     /* enum gate_residence */
+    bool spared;       /* while it moves: it was GATE_SPARED */
 };
 
-/* gate_idle has something to do for all above GATE_LEAVING, gate_wake for all above GATE_BUSY. */
+/* gate_idle has something to do for all above GATE_MOVING, gate_wake for all above GATE_BUSY. */
 enum gate_residence {
     GATE_APART,
     GATE_LEAVING,
+    GATE_MOVING, /* between two pools */
     GATE_BUSY,
     GATE_IDLE,
     GATE_SPARED, /* evict said GATE_NEVER, and it has neither woken nor idled since */
@@ -84,12 +89,28 @@ enum gate_answer {
     GATE_NEVER,   /* evict only: not this one; not asked for again until it wakes or idles */
 };
 
-/* Both may call back whatever belongs to the VM that they are asked for, and gate_want. */
+/* Those with answers may call back whatever belongs to the VM that they are asked for, and
+ * gate_want. */
 struct gate_ops {
     uint64_t (*free_frames)(void);
     enum gate_answer (*admit)(struct gate_waiter *w);
     enum gate_answer (*evict)(struct gate_resident *r);
+    /* Asks CPU `cpu` for the first of its pool, the idle or the busy. GATE_STARTED: gate_given will
+     * be called; GATE_LATER. NULL when there is one CPU. */
+    enum gate_answer (*ask)(unsigned cpu, bool busy);
 };
+
+/* The residents of one CPU. */
+struct gate_pool {
+    struct list idle[GATE_CLASSES], busy; /* in order of becoming that */
+    uint64_t idle_classes; /* a bit for each list that is perhaps not empty; all CPUs may read it */
+    bool hungry;           /* the gatekeeper looked for somebody to evict, and found nobody */
+    bool due;              /* it has something to look at */
+};
+
+/* What a VM that another CPU was asked for is thought to free, and how many each is asked for. */
+#define GATE_ASKED_FRAMES 24u
+#define GATE_ASKED_MAX 16u
 
 struct gate_limits {
     uint64_t floor;     /* free frames that admission leaves to those that live */
@@ -109,26 +130,30 @@ struct gate_counters {
 };
 
 struct gate {
-    struct list idle[GATE_CLASSES], busy; /* in order of becoming that */
+    struct gate_pool own;              /* of the CPU that this is on, CPU 0 */
+    struct gate_pool *pools[CPUS_MAX]; /* of all; NULL: there is no such CPU */
     struct list waiting, ahead;
-    uint64_t idle_classes; /* a bit for each list that is perhaps not empty */
     const struct gate_ops *ops;
     struct gate_limits limits;
-    uint32_t waiting_count, arriving_count, leaving_count;
+    uint32_t waiting_count, arriving_count;
+    uint32_t leaving_count;  /* with those that other CPUs were asked for */
     uint32_t resident_count; /* with those that leave */
+    uint32_t asked[CPUS_MAX];
+    unsigned busy_from; /* the CPU that is asked for somebody busy next */
     uint64_t arriving_frames, leaving_frames;
     uint64_t patience_from; /* `waiting` was empty, or moved, or somebody arrived */
     uint64_t deadline;
     bool evicting;    /* `low` was met, `high` not yet */
-    bool due;         /* gate_run has something to look at */
-    bool hungry;      /* it looked for somebody to evict, and found nobody */
-    bool arrived;     /* somebody has, since it looked */
+    bool arrived;     /* somebody has, since gate_run looked */
     bool admit_later; /* GATE_LATER was the answer, and gate_poke was not called since */
     bool evict_later;
     struct gate_counters counters;
 };
 
 void gate_init(struct gate *g, const struct gate_ops *ops, const struct gate_limits *limits);
+
+/* The residents of CPU `cpu` will be in `p`. The gatekeeper's CPU. */
+void gate_add_pool(struct gate *g, unsigned cpu, struct gate_pool *p);
 
 /* A VM that is out wants in, for which `frames` are needed. Harmless when it is queued already or
  * arrives; one that was to be read ahead joins the queue. */
@@ -153,29 +178,44 @@ void gate_enter(struct gate *g, struct gate_resident *r, uint32_t frames);
 void gate_remove(struct gate *g, struct gate_resident *r);
 
 /* gate_idle and gate_wake for one that is concerned. */
-void gate_make_idle(struct gate *g, struct gate_resident *r, uint64_t deadline, uint64_t now);
-void gate_make_busy(struct gate *g, struct gate_resident *r);
+void gate_make_idle(struct gate_pool *p, struct gate_resident *r, uint64_t deadline, uint64_t now);
+void gate_make_busy(struct gate_pool *p, struct gate_resident *r);
 
-/* A resident VM idles until `deadline`, TICKS_NEVER: until an event; or has woken. Neither does
- * anything for one that is not under the gatekeeper's eyes, or that leaves. */
-static inline void gate_idle(struct gate *g, struct gate_resident *r, uint64_t deadline,
+/* A resident VM of this CPU idles until `deadline`, TICKS_NEVER: until an event; or has woken.
+ * Neither does anything for one that is not under the gatekeeper's eyes, or that leaves. */
+static inline void gate_idle(struct gate_pool *p, struct gate_resident *r, uint64_t deadline,
                              uint64_t now)
 {
-    if (r->state > GATE_LEAVING) {
-        gate_make_idle(g, r, deadline, now);
+    if (r->state > GATE_MOVING) {
+        gate_make_idle(p, r, deadline, now);
     }
 }
 
-static inline void gate_wake(struct gate *g, struct gate_resident *r)
+static inline void gate_wake(struct gate_pool *p, struct gate_resident *r)
 {
     if (r->state > GATE_BUSY) {
-        gate_make_busy(g, r);
+        gate_make_busy(p, r);
     }
 }
+
+/* A resident leaves this CPU's pool, and joins another's, busy or spared. Neither does anything for
+ * one that is not under the gatekeeper's eyes. Not while it leaves for the store. */
+void gate_quit(struct gate_resident *r);
+void gate_join(struct gate_pool *p, struct gate_resident *r);
+
+/* Who should leave this CPU's pool first, of the idle or the busy; NULL: nobody just now. */
+struct gate_resident *gate_first(struct gate_pool *p, bool busy, uint64_t now);
+
+/* CPU `cpu`, which was asked, has given `r` up, which has joined the gatekeeper's own pool; if it
+ * is busy it is asked to leave at once. Or nobody, NULL. */
+void gate_given(struct gate *g, unsigned cpu, struct gate_resident *r);
 
 /* What was to leave is out (`r` is gone after the call), or stays after all, busy. */
 void gate_left(struct gate *g, struct gate_resident *r);
 void gate_kept(struct gate *g, struct gate_resident *r);
+
+/* Whether there may be somebody idle, on whatever CPU. */
+bool gate_somebody_idles(const struct gate *g);
 
 /* Frames or means have changed: gate_run has something to do again. */
 void gate_poke(struct gate *g);

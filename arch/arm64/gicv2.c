@@ -62,6 +62,7 @@ static uint32_t acknowledge(void)
     uint32_t iar = gic_read(gicc + GICC_IAR);
     uint32_t irq = iar & 0x3ff;
     if (irq < GIC_PPI_FIRST) {
+        dmb(ld); /* before the handler reads what the sender wrote: partner is send() */
         sender[cpu_index()] = iar & ~0x3ffu;
     }
     return irq < GIC_SPURIOUS ? irq : IRQ_NONE;

@@ -421,7 +421,7 @@ void machine_quiet(void)
 {
     machine_settle();
     while (machine_disk && !machine_power_offs &&
-           (residence_due() || machine_disk->queued || !store_settled())) {
+           (gatekeeper.own.due || machine_disk->queued || !store_settled())) {
         machine_disk_turn();
         machine_settle();
     }

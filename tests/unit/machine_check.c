@@ -53,8 +53,8 @@ static void check_wait(const struct vm *vm)
     const struct transit *t = vm->fetch;
     must(!t || (t->stub == vm->stub && t->bytes && !vm->leaving));
     must(vm->wait != WAIT_PAGE || t);
-    must(vm->wait != WAIT_ROOM || vm->leaving == list_empty(&vm->ending));
-    must(vm->wait == WAIT_ROOM || list_empty(&vm->ending));
+    must(vm->wait != WAIT_ROOM || vm->leaving == list_empty(&vm->link));
+    must(vm->wait == WAIT_ROOM || list_empty(&vm->link));
     must(!vm->leaving || vm->sched.state == SCHED_BLOCKED);
 }
 
@@ -79,7 +79,7 @@ static void check_live(const struct vm *vm, bool waiting)
     must(vm->wait <= WAIT_WFI);
     if (vm->ended) {
         must(vm->sched.state == SCHED_BLOCKED && vm->wait == WAIT_NONE);
-        must(!list_empty(&vm->ending) && !timeout_waiting(&vm->stub->timeout));
+        must(!list_empty(&vm->link) && !timeout_waiting(&vm->stub->timeout));
         return;
     }
     check_wait(vm);
@@ -180,7 +180,7 @@ static void check_cpu(const struct sums *sums)
     must(length(&r->mux.ready) + length(&r->mux.boosted) == sums->ready);
     must(vm || sums->ready == 0 || residence_stopping);
     must(!vm || !vm->ended);
-    must(vm || list_empty(&r->ending));
+    must(vm || list_empty(&r->departing));
     must(r->armed == host_timer_deadline());
     must(r->armed <= wheel_next(&r->wheel) || residence_stopping);
     must(vm || r->armed <= gate_deadline(&gatekeeper) || residence_stopping);

@@ -66,7 +66,7 @@ static enum gate_answer fake_evict(struct gate_resident *r)
     return evict_answer;
 }
 
-static const struct gate_ops ops = {fake_free, fake_admit, fake_evict};
+static const struct gate_ops ops = {fake_free, fake_admit, fake_evict, NULL};
 
 static const struct gate_limits limits = {
     .floor = 100, .low = 150, .high = 200, .transit = 100, .arriving = 4, .patience = 50};
@@ -96,7 +96,7 @@ static void run(void)
 
 static void run_while_due(void)
 {
-    for (unsigned n = 0; gate.due; n++) {
+    for (unsigned n = 0; gate.own.due; n++) {
         assert_true(n < 100);
         run();
     }
@@ -113,7 +113,7 @@ static void enter(unsigned first, unsigned end, uint32_t frames)
 
 static void idle(unsigned i, uint64_t deadline)
 {
-    gate_idle(&gate, &vms[i].r, deadline, now);
+    gate_idle(&gate.own, &vms[i].r, deadline, now);
 }
 
 #define ASSERT_LIST(list, ...)                                                                     \
@@ -134,16 +134,16 @@ static void first_in_first_out(void **state)
     assert_int_equal(gate.waiting_count, 6);
     run();
     ASSERT_LIST(admitted, 5, 4, 3, 2);
-    assert_true(gate.due); /* no more than limits.arriving in a run */
+    assert_true(gate.own.due); /* no more than limits.arriving in a run */
     run();
-    assert_false(gate.due);
+    assert_false(gate.own.due);
     assert_int_equal(admitted_count, 4);
     assert_int_equal(vms[1].w.why, GATE_TRANSIT);
     assert_int_equal(vms[0].w.why, GATE_ORDER);
     want(5, 10); /* arrives: harmless */
     now += 7;
     arrive(3);
-    assert_true(gate.due);
+    assert_true(gate.own.due);
     run();
     ASSERT_LIST(admitted, 5, 4, 3, 2, 1);
     assert_int_equal(gate.counters.waited_longest, 7);
@@ -289,7 +289,7 @@ static void idle_ones_leave_first(void **state)
     idle(5, TICKS_NEVER);
     idle(6, now);
     idle(7, now + 2000);
-    gate_wake(&gate, &vms[5].r);
+    gate_wake(&gate.own, &vms[5].r);
     idle(0, TICKS_NEVER);
     idle(5, TICKS_NEVER);
     gate.limits.transit = 1000;
@@ -331,7 +331,7 @@ static void time_brings_deadlines_nearer(void **state)
     want(10, 50);
     run();
     ASSERT_LIST(evicted, 2);
-    assert_false(gate.due);
+    assert_false(gate.own.due);
 }
 
 static void transit_while_leaving(void **state)
@@ -378,7 +378,7 @@ static void busy_ones_after_patience(void **state)
 {
     (void)state;
     enter(0, 9, 100);
-    gate_wake(&gate, &vms[0].r); /* is busy already, and stays the first */
+    gate_wake(&gate.own, &vms[0].r); /* is busy already, and stays the first */
     want(10, 50);
     run();
     assert_int_equal(gate_deadline(&gate), now + 50);
@@ -415,13 +415,13 @@ static void patience_only_for_the_queue(void **state)
     run();
     assert_int_equal(evicted_count, 0); /* low, but nobody waits */
     assert_int_equal(gate_deadline(&gate), TICKS_NEVER);
-    assert_false(gate.due);
+    assert_false(gate.own.due);
     idle(4, now + 1);
-    assert_true(gate.due); /* somebody was looked for */
+    assert_true(gate.own.due); /* somebody was looked for */
     run();
     ASSERT_LIST(evicted, 4);
     idle(5, now + 1);
-    assert_false(gate.due); /* somebody was found */
+    assert_false(gate.own.due); /* somebody was found */
 }
 
 /* Calls `f`, after which gate_run has something to look at. */
@@ -429,13 +429,13 @@ static void patience_only_for_the_queue(void **state)
     do {                                                                                           \
         run_while_due();                                                                           \
         f;                                                                                         \
-        assert_true(gate.due);                                                                     \
+        assert_true(gate.own.due);                                                                     \
     } while (0)
 
 static void changes_make_due(void **state)
 {
     (void)state;
-    assert_false(gate.due);
+    assert_false(gate.own.due);
     ASSERT_MAKES_DUE(enter(0, 9, 90));
     ASSERT_MAKES_DUE(want(10, 300));
     ASSERT_MAKES_DUE(gate_want_ahead(&gate, &vms[11].w, 10, now));
@@ -465,8 +465,8 @@ static void eviction_never(void **state)
     gate_poke(&gate);
     run_while_due();
     ASSERT_LIST(evicted, 1, 2); /* not asked for again */
-    gate_wake(&gate, &vms[2].r);
-    assert_true(gate.due);
+    gate_wake(&gate.own, &vms[2].r);
+    assert_true(gate.own.due);
     run_while_due();
     idle(2, TICKS_NEVER);
     run_while_due();
@@ -501,7 +501,7 @@ static void kept_ones_are_busy(void **state)
     idle(1, TICKS_NEVER);
     want(10, 50);
     run_while_due();
-    gate_wake(&gate, &vms[1].r); /* neither does anything while it leaves */
+    gate_wake(&gate.own, &vms[1].r); /* neither does anything while it leaves */
     idle(1, TICKS_NEVER);
     assert_int_equal(vms[1].r.state, GATE_LEAVING);
     gate_kept(&gate, &vms[1].r);
@@ -549,11 +549,11 @@ static void runs_are_short(void **state)
     }
     run();
     assert_int_equal(evicted_count, 64);
-    assert_true(gate.due);
+    assert_true(gate.own.due);
     now += 900; /* everybody is sorted in again first */
     run();
     assert_int_equal(evicted_count, 64);
-    assert_true(gate.due);
+    assert_true(gate.own.due);
     run_while_due();
     assert_int_equal(free_frames, 990);
     for (unsigned i = 190; i < 200; i++) {
@@ -561,7 +561,7 @@ static void runs_are_short(void **state)
     }
     run();
     assert_int_equal(admitted_count, 4);
-    assert_true(gate.due);
+    assert_true(gate.own.due);
     run_while_due();
     assert_int_equal(admitted_count, 10);
 }
@@ -570,10 +570,10 @@ static void who_is_apart(void **state)
 {
     (void)state;
     idle(0, TICKS_NEVER);
-    gate_wake(&gate, &vms[0].r);
+    gate_wake(&gate.own, &vms[0].r);
     gate_remove(&gate, &vms[0].r);
     assert_int_equal(vms[0].r.state, GATE_APART);
-    assert_int_equal(gate.idle_classes | gate.resident_count, 0);
+    assert_int_equal(gate.own.idle_classes | gate.resident_count, 0);
     enter(0, 1, 950);
     idle(0, TICKS_NEVER);
     gate_remove(&gate, &vms[0].r);
@@ -609,7 +609,7 @@ static void waiting_is_bounded(void **state)
                 leaves = 0;
             }
         }
-        if (gate.due || now >= gate_deadline(&gate)) {
+        if (gate.own.due || now >= gate_deadline(&gate)) {
             run();
         }
         assert_true(now <= asked + (admitted_count + 1) * (limits.patience + 5 + 10 + 4));

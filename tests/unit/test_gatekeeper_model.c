@@ -216,7 +216,7 @@ static enum gate_answer fake_evict(struct gate_resident *r)
     return answer;
 }
 
-static const struct gate_ops ops = {fake_free, fake_admit, fake_evict};
+static const struct gate_ops ops = {fake_free, fake_admit, fake_evict, NULL};
 
 static unsigned list_count(const struct list *l)
 {
@@ -262,13 +262,13 @@ static void check_vm(const struct model_vm *v)
     if (v->place == QUEUED || v->place == AHEAD) {
         assert_true(list_has(v->place == AHEAD ? &gate.ahead : &gate.waiting, &v->w.link));
     } else if (v->place == BUSY) {
-        assert_true(list_has(&gate.busy, &v->r.link));
+        assert_true(list_has(&gate.own.busy, &v->r.link));
     } else if (v->place == IDLE) {
         unsigned found = 0;
-        while (!list_has(&gate.idle[found], &v->r.link)) {
+        while (!list_has(&gate.own.idle[found], &v->r.link)) {
             assert_true(++found < GATE_CLASSES);
         }
-        assert_true(gate.idle_classes & 1ull << found);
+        assert_true(gate.own.idle_classes & 1ull << found);
         assert_true(found <= (unsigned)__builtin_clzll(remains(v) | 1));
     } else if (v->place == SPARED) {
         assert_ptr_equal(v->r.link.next, &v->r.link);
@@ -279,10 +279,10 @@ static void check_all(void)
 {
     unsigned idle = 0;
     for (unsigned class = 0; class < GATE_CLASSES; class ++) {
-        idle += list_count(&gate.idle[class]);
+        idle += list_count(&gate.own.idle[class]);
     }
     assert_int_equal(idle, count[IDLE]);
-    assert_int_equal(list_count(&gate.busy), count[BUSY]);
+    assert_int_equal(list_count(&gate.own.busy), count[BUSY]);
     assert_int_equal(list_count(&gate.waiting), count[QUEUED]);
     assert_int_equal(list_count(&gate.ahead), count[AHEAD]);
     check_order(&gate.waiting);
@@ -305,10 +305,10 @@ static void run(void)
     gate_run(&gate, now);
     assert_true(gate.counters.admitted + gate.counters.admitted_ahead - began <= limits.arriving);
     assert_true(gate_deadline(&gate) > now);
-    if (!gate.due && count[QUEUED]) {
+    if (!gate.own.due && count[QUEUED]) {
         assert_in_range(vms[oldest(QUEUED)].w.why, GATE_FRAMES, GATE_ADMIT);
     }
-    if (!gate.due) { /* then nothing is left to do */
+    if (!gate.own.due) { /* then nothing is left to do */
         uint64_t before = changes;
         gate_run(&gate, now);
         assert_int_equal(changes, before);
@@ -354,7 +354,7 @@ static void do_idle(unsigned i)
 {
     struct model_vm *v = &vms[i];
     uint64_t deadline = pick_deadline();
-    gate_idle(&gate, &v->r, deadline, now);
+    gate_idle(&gate.own, &v->r, deadline, now);
     if (v->place == BUSY || v->place == IDLE || v->place == SPARED) {
         v->deadline = deadline;
         put(i, IDLE);
@@ -363,7 +363,7 @@ static void do_idle(unsigned i)
 
 static void do_wake(unsigned i)
 {
-    gate_wake(&gate, &vms[i].r);
+    gate_wake(&gate.own, &vms[i].r);
     if (vms[i].place == IDLE || vms[i].place == SPARED) {
         put(i, BUSY);
     }
@@ -438,7 +438,7 @@ static void step(unsigned idle_share)
         finish_one(what & 1 ? ARRIVING : LEAVING);
     } else if (what < 84) {
         gate_poke(&gate);
-    } else if (gate.due || now >= gate_deadline(&gate)) {
+    } else if (gate.own.due || now >= gate_deadline(&gate)) {
         run();
     }
 }
@@ -456,7 +456,7 @@ static void settle(void)
     }
     for (unsigned n = 0; count[QUEUED] + count[ARRIVING] + count[LEAVING]; n++) {
         assert_true(n < 100 * VMS);
-        if (gate.due) {
+        if (gate.own.due) {
             run();
         } else if (count[ARRIVING] + count[LEAVING]) {
             finish_one(count[ARRIVING] ? ARRIVING : LEAVING);
