@@ -6,6 +6,7 @@
 #   guests/guests.mk    the guest images              build/guests/*.elf
 #   tools/toklat.mk     the host's command            build/toklat
 #   deploy.mk           device tree and archive       build/deploy/*.dtb, *.cpio
+#   card.mk             for U-Boot, and for cards     build/toklat-*.itb, *.img
 #   tests/unit/unit.mk  host programs under sanitizers, unit tests and fuzzers
 #   tests/bench/bench.mk  the load generator          build/bench/load
 #   tests/bench/codec   what pages take in the store
@@ -23,6 +24,9 @@ VMS := 1000
 STORE = build/store/$(basename $(notdir $(DEPLOY))).img
 PORT := 8080
 APPEND :=
+# What boots it: direct (QEMU, the firmware of a board) or uboot.
+BOOT := direct
+BOARD := virt
 # Options of tools/bench-scale.
 SCALE :=
 # For make power-cut; and options of tests/fault/power_cut.py.
@@ -31,7 +35,7 @@ POWER_CUT :=
 CROSS := aarch64-linux-gnu-
 V := 0
 
-export MEM CPU GIC SMP DEPLOY IMAGES VMS STORE PORT APPEND CROSS
+export MEM CPU GIC SMP DEPLOY IMAGES VMS STORE PORT APPEND BOOT BOARD CROSS
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -64,6 +68,7 @@ GOALS := $(or $(MAKECMDGOALS),all)
 PACKAGE_GROUPS := build
 RUN_GOALS := run debug footprint bench bench-scale bench-codec power-cut test
 PACKAGE_GROUPS += $(if $(filter $(RUN_GOALS),$(GOALS)),run)
+PACKAGE_GROUPS += $(if $(filter sdcard test,$(GOALS))$(filter uboot,$(BOOT)),card)
 PACKAGE_GROUPS += $(if $(filter test unit fuzz check bench-scale,$(GOALS)),test)
 PACKAGE_GROUPS += $(if $(filter bench-scale,$(GOALS)),scale)
 PACKAGE_GROUPS += $(if $(filter check,$(GOALS)),check)
@@ -79,6 +84,7 @@ endif
 include el2.mk
 -include guests/guests.mk
 include deploy.mk
+include card.mk
 include tools/toklat.mk
 include tests/unit/unit.mk
 include tests/bench/bench.mk
@@ -87,7 +93,7 @@ include check.mk
 
 all: $(EL2_BIN) guests $(INITRD) $(TOOL)
 
-run: $(EL2_BIN) $(INITRD) $(TOOL)
+run: $(EL2_BIN) $(INITRD) $(TOOL) $(if $(filter uboot,$(BOOT)),$(UBOOT_DISK))
 	@exec tools/run $(INITRD)
 
 debug: $(EL2_BIN) $(INITRD) $(TOOL)
@@ -102,7 +108,7 @@ bench: all
 power-cut: all
 	@tests/fault/power_cut.py --cuts $(CUTS) $(POWER_CUT)
 
-test: all $(LOAD) $(UNIT_TESTS) $(FUZZ_TESTS)
+test: all $(UBOOT_DISK) $(LOAD) $(UNIT_TESTS) $(FUZZ_TESTS)
 	@tools/test-all --system $(UNIT_TESTS) $(FUZZ_TESTS)
 
 clean:

@@ -66,7 +66,7 @@ class Machine:
 
     def __init__(self, deployment=None, *, vms=None, initrd=None, defines=None, images=None,
                  allow_missing=False, mem="1G", cpu="cortex-a72", gic=3, smp=1, append="",
-                 store=None, kernel=None, icount=False, qemu=()):
+                 store=None, kernel=None, disk=None, icount=False, qemu=()):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="toklat-"))
         defines = {**(defines or {}), **({"VMS": vms} if vms else {})}
         self.initrd = initrd or make_deployment(
@@ -79,6 +79,8 @@ class Machine:
             "STORE": str(store or ""),
             "PORT": str(self.port), "KERNEL": str(kernel or ROOT / "build/toklat.bin"),
         }
+        if disk:  # that U-Boot boots from
+            self._environment |= {"BOOT": "uboot", "DISK": str(disk)}
         self._qemu = (["-icount", "shift=0,sleep=off"] if icount else []) + list(qemu)
         self._text = bytearray()
         self._arrived = threading.Condition()
