@@ -7,22 +7,27 @@
 # A FIT (toklat.itb) is taken where U-Boot can: bootm checks the hash of each image first. Where it
 # cannot, booti takes the three files; nothing checks those.
 #
-# The device tree is the one that U-Boot was given: the firmware has put memory in it, and
-# whatever config.txt asks for.
+# The device tree is the one that U-Boot was given, at fdt_addr: the firmware has put memory in it,
+# and whatever config.txt asks for. U-Boot's own (fdtcontroladdr) may be one that was built in.
 
 setenv from "${devtype} ${devnum}:${distro_bootpart}"
 load ${from} ${kernel_addr_r} toklat.env
 env import -t ${kernel_addr_r} ${filesize} board_configuration bootargs
 
+if test -n "${fdt_addr}"; then setenv tree ${fdt_addr}; else setenv tree ${fdtcontroladdr}; fi
+
 # The configuration is named: without a name bootm looks for one by the device tree.
 if test -e ${from} toklat.itb; then
 	load ${from} ${ramdisk_addr_r} toklat.itb
 	setenv fit "${ramdisk_addr_r}#${board_configuration}"
-	bootm ${fit} ${fit} ${fdtcontroladdr}
+	bootm ${fit} ${fit} ${tree}
 else
+	# An overlay may have chosen another archive (dts/overlays/deployment.dts).
+	fdt addr ${tree}
+	fdt get value deployment /chosen toklat,deployment || setenv deployment initrd
 	load ${from} ${kernel_addr_r} toklat.bin
-	load ${from} ${ramdisk_addr_r} initrd.cpio
-	booti ${kernel_addr_r} ${ramdisk_addr_r}:${filesize} ${fdtcontroladdr}
+	load ${from} ${ramdisk_addr_r} ${deployment}.cpio
+	booti ${kernel_addr_r} ${ramdisk_addr_r}:${filesize} ${tree}
 fi
 
 # Nothing else is booted instead, not from another medium and not from the network.
