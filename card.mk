@@ -42,8 +42,8 @@ sdcard-needs-a-board:
 # --- U-Boot ---------------------------------------------------------------------------------
 
 build/uboot/boot.scr: dts/boot.cmd build/uboot/variables
-	$(call say,MKIMAGE,$@) $(DATED) mkimage -A arm64 -O linux -T script -C none -n Toklat -d $< $@ \
-		>/dev/null
+	$(call say,MKIMAGE,$@) $(DATED) mkimage -A arm64 -O linux -T script -C none -n Toklat \
+		-d $< $@ >/dev/null
 
 FIT_PARTS := dts/toklat.its tools/make-fit $(EL2_BIN) $(INITRD) build/uboot/variables
 
@@ -51,7 +51,8 @@ build/toklat-virt.itb: $(FIT_PARTS)
 	$(call say,MKIMAGE,$@) $(DATED) tools/make-fit $@ virt $(EL2_BIN) $(INITRD)
 
 $(BOARDS:%=build/toklat-%.itb): build/toklat-%.itb: $(FIT_PARTS) build/trees/%-chosen.dtb
-	$(call say,MKIMAGE,$@) $(DATED) tools/make-fit $@ $* $(EL2_BIN) $(INITRD) build/trees/$*-chosen.dtb
+	$(call say,MKIMAGE,$@) $(DATED) tools/make-fit $@ $* $(EL2_BIN) $(INITRD) \
+		build/trees/$*-chosen.dtb
 
 $(UBOOT_DISK): build/toklat-virt.itb build/uboot/boot.scr tools/make-card tools/make-boot-folder
 	$(Q)tools/make-boot-folder build/uboot/virt virt uboot $(INITRD)
@@ -116,8 +117,8 @@ build/toklat-$(1)$(if $(filter uboot,$(2)),-uboot).img: $$(CARD_PARTS) dts/card/
 		$$(TREES_$(1):%=build/trees/%.dtb)
 	$$(Q)tools/make-boot-folder build/card/$(1)-$(2) $(1) $(2) $$(INITRD) \
 		$$(TREES_$(1):%=build/trees/%.dtb)
-	$$(call say,CARD,$$@) $(DATED) tools/make-card $$@ build/card/$(1)-$(2) --size $$(CARD_SIZE) \
-		--store-vms $$(CARD_VMS)
+	$$(call say,CARD,$$@) $(DATED) tools/make-card $$@ build/card/$(1)-$(2) \
+		--size $$(CARD_SIZE) --store-vms $$(CARD_VMS)
 endef
 $(foreach b,$(BOARDS),$(eval $(call card,$b,direct,)))
 $(foreach b,$(BOARDS),$(eval $(call card,$b,uboot,build/uboot/boot.scr build/u-boot-$b/.source)))

@@ -18,15 +18,14 @@ if test -n "${fdt_addr}"; then setenv tree ${fdt_addr}; else setenv tree ${fdtco
 
 # The configuration is named: without a name bootm looks for one by the device tree.
 if test -e ${from} toklat.itb; then
-	load ${from} ${ramdisk_addr_r} toklat.itb
 	setenv fit "${ramdisk_addr_r}#${board_configuration}"
-	bootm ${fit} ${fit} ${tree}
+	load ${from} ${ramdisk_addr_r} toklat.itb && bootm ${fit} ${fit} ${tree}
 else
 	# An overlay may have chosen another archive (dts/overlays/deployment.dts).
 	fdt addr ${tree}
 	fdt get value deployment /chosen toklat,deployment || setenv deployment initrd
-	load ${from} ${kernel_addr_r} toklat.bin
-	load ${from} ${ramdisk_addr_r} ${deployment}.cpio
+	load ${from} ${kernel_addr_r} toklat.bin && \
+	load ${from} ${ramdisk_addr_r} ${deployment}.cpio && \
 	booti ${kernel_addr_r} ${ramdisk_addr_r}:${filesize} ${tree}
 fi
 

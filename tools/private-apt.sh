@@ -1,6 +1,7 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: BSD-2-Clause
-# What fetch-source and fetch-binary share: an apt of their own, beside the machine's. To be sourced.
+# What fetch-source and fetch-binary share: an apt of their own, beside the machine's. It is
+# sourced.
 #
 # The mirror comes from the machine's apt configuration. apt checks the signature of the lists and
 # the hash of what it downloads, and takes nothing that is not signed.
