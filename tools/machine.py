@@ -62,16 +62,19 @@ def make_deployment(deployment, folder, defines=None, images=None, allow_missing
 
 
 class Machine:
-    """One QEMU, from `with` to its end. The arguments are those of make run, in lower case."""
+    """One QEMU, from `with` to its end. The arguments are those of make run, in lower case; a disk
+    is what U-Boot boots from, a card an image of a Raspberry Pi's."""
 
     def __init__(self, deployment=None, *, vms=None, initrd=None, defines=None, images=None,
                  allow_missing=False, mem="1G", cpu="cortex-a72", gic=3, smp=1, append="",
-                 store=None, kernel=None, icount=False, qemu=()):
+                 store=None, kernel=None, disk=None, card=None, icount=False,
+                 qemu=()):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="toklat-"))
         defines = {**(defines or {}), **({"VMS": vms} if vms else {})}
-        self.initrd = initrd or make_deployment(
+        self.initrd = initrd or card or make_deployment(
             deployment, self.folder, defines, images, allow_missing
         )
+        self._run = ROOT / "tools" / ("run-card" if card else "run")
         self.port = free_port()
         self._environment = {
             **os.environ,
@@ -79,6 +82,8 @@ class Machine:
             "STORE": str(store or ""),
             "PORT": str(self.port), "KERNEL": str(kernel or ROOT / "build/toklat.bin"),
         }
+        if disk:
+            self._environment |= {"BOOT": "uboot", "DISK": str(disk)}
         self._qemu = (["-icount", "shift=0,sleep=off"] if icount else []) + list(qemu)
         self._text = bytearray()
         self._arrived = threading.Condition()
@@ -91,7 +96,7 @@ class Machine:
 
     def __enter__(self):
         self._process = subprocess.Popen(
-            [ROOT / "tools/run", self.initrd, *self._qemu],
+            [self._run, self.initrd, *self._qemu],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             cwd=ROOT, env=self._environment, start_new_session=True,
         )
