@@ -11,9 +11,9 @@
  * card without a cache that was turned on (6.00: section 4.17) has none. It asks the card for its
  * state all the same.
  *
- * Invariants: a request is done once, from poll; after an error it is tried again only when the card
- * said that it is ready for it; no card or host makes anything wait without a bound. Hosts have no
- * DMA here, so memory can be given back at any time.
+ * Invariants: a request is done once, from poll; after an error it is tried again only when the
+ * card said that it is ready for it; no card or host makes anything wait without a bound. Hosts
+ * have no DMA here, so memory can be given back at any time.
  */
 #include "dev/drivers/sd_card.h"
 
@@ -21,6 +21,7 @@
 #include "arch/time.h"
 #include "core/base/log.h"
 #include "dev/drivers/block_request.h"
+#include "dev/drivers/mmio.h"
 
 #define CARDS_MAX 2
 #define QUEUE_MAX 32u
@@ -111,6 +112,16 @@ void sd_delay(uint64_t ns)
     uint64_t end = counter_now() + ticks_from_ns(ns);
     while (counter_now() < end) {
     }
+}
+
+bool sd_wait(uintptr_t reg, uint32_t mask, bool set, uint64_t ns)
+{
+    uint64_t end = counter_now() + ticks_from_ns(ns);
+    bool now = (mmio_read32(reg) & mask) != 0;
+    while (now != set && counter_now() < end) {
+        now = (mmio_read32(reg) & mask) != 0;
+    }
+    return now == set;
 }
 
 static enum err send(struct sd_card *c, unsigned index, uint32_t argument, enum sd_response type)
@@ -342,7 +353,7 @@ static enum err power_up(struct sd_card *c)
     const uint32_t *answer = c->host->answer;
     uint64_t end = counter_now() + ticks_from_ns(POWER_UP_NS);
     enum err e = send(c, GO_IDLE_STATE, 0, SD_NONE);
-    bool new = e == OK && send(c, SEND_IF_COND, IF_COND, SD_R1) == OK;
+    bool new = e == OK &&send(c, SEND_IF_COND, IF_COND, SD_R1) == OK;
     if (new && (answer[0] & 0xFFF) != IF_COND) {
         return refuse(c, "the card does not work at 3.3 V", answer[0]);
     }

@@ -27,8 +27,9 @@ struct sd_transfer {
 /* Moves on by `words`, at most `run`. */
 void sd_transfer_advance(struct sd_transfer *t, uint32_t words);
 
-/* A host controller. One command at a time. What the controller says is never trusted to be of this
- * command's making: a wait is bounded, and ends with ERR_IO. */
+struct sd_host;
+
+/* A host controller. One command at a time; every wait for it is bounded, and ends with ERR_IO. */
 struct sd_host_ops {
     /* Everything as after power on: no card selected, one data line, no interrupts. */
     enum err (*reset)(struct sd_host *h);
@@ -59,7 +60,7 @@ struct sd_host {
     /* The last command's answer, most significant word first; of 48 bits: the first word. After
      * SD_R1B: once `progress` says OK. */
     uint32_t answer[4];
-    enum sd_response waits; /* SD_R1B: for the end of the busy signal */
+    bool pending; /* data, or the end of the busy signal, is still to come */
     /* The controller's own. */
     uint64_t next_write; /* in ticks */
     uint64_t write_gap;
@@ -67,16 +68,17 @@ struct sd_host {
 };
 
 /* Finds out what card is on the host, and makes a block device of it. ERR_NOT_FOUND: none, nothing
- * was said. ERR_UNSUPPORTED: one that a line on the console describes; ERR_IO, ERR_NO_MEMORY. Waits,
- * up to some seconds. Boot CPU only.
+ * was said. ERR_UNSUPPORTED: one that a line on the console describes; ERR_IO, ERR_NO_MEMORY.
+ * Waits, up to some seconds. Boot CPU only.
  *
  * A request is on the wire at a time; `kick` and `poll` spend the time of a command on it, some
  * microseconds, and of copying what arrived. One that fails is tried again a few times. A card that
  * does not answer any more is given up: when it is put back it has another state, or is another. */
 enum err sd_card_start(struct sd_host *h, struct block_device **out) MUST_USE;
 
-/* Waits; for hosts. False: `set` is not what `mask` selects of the register after `ns`. */
-bool sd_wait(uintptr_t reg, uint32_t mask, uint32_t set, uint64_t ns) MUST_USE;
+/* Waits, for hosts, until one of `mask` in the register is set, or all are clear. False: not in
+ * time. */
+bool sd_wait(uintptr_t reg, uint32_t mask, bool set, uint64_t ns) MUST_USE;
 void sd_delay(uint64_t ns);
 
 #endif
