@@ -60,6 +60,7 @@
 #define CAPABILITIES_MHZ(c) ((c) >> 8 & 0xFF)
 #define CAPABILITIES_FAST (1u << 21)
 
+#define SLOWEST_HZ 400000u
 #define BCM2835_HZ 250000000u /* at most; the firmware's to choose */
 #define RESET_NS (100 * NS_PER_MS)
 #define CLOCK_NS (150 * NS_PER_MS)
@@ -237,13 +238,15 @@ enum err sdhci_probe(const struct device *d, struct block_device **out)
     if (host.name) {
         return ERR_NO_MEMORY;
     }
+    uint64_t gap = ticks_from_ns(2 * NS_PER_S / SLOWEST_HZ);
     uint32_t mhz = CAPABILITIES_MHZ(mmio_read32(d->base + CAPABILITIES));
     host = (struct sd_host){.ops = &ops,
                             .base = d->base,
                             .name = "sd-card (sdhci)",
                             .source_hz = mhz ? mhz * 1000000 : BCM2835_HZ,
                             .blocks_max = BLOCKS_MAX,
-                            .write_gap = ticks_from_ns(5 * NS_PER_US)};
+                            .next_write = counter_now() + gap,
+                            .write_gap = gap};
     enum err e = sd_card_start(&host, out);
     if (e != OK) {
         host.name = NULL;
