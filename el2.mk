@@ -60,7 +60,8 @@ EL2_COLD := \
 	core/ending dev/virtual/console \
 	$(addprefix arch/arm64/,boot boot_tree mmu firmware irq gicv2 gicv3 smp bcm2835_pm) \
 	core/base/devicetree arch/arm64/bcm2836 \
-	$(addprefix dev/drivers/,virtio_blk virtio_mmio uart pl011)
+	$(addprefix dev/drivers/,virtio_blk virtio_mmio uart pl011 sd_card sdhci sdhost partition) \
+	dev/drivers/block_request
 $(EL2_COLD:%=build/el2/%.o): EL2_CFLAGS += -Os
 
 build/el2/flags: FORCE
