@@ -19,6 +19,7 @@ static const struct {
     const struct uart_ops *ops;
 } drivers[] = {
     {"arm,pl011", &pl011_ops},
+    {"brcm,bcm2835-aux-uart", &mini_uart_ops},
 };
 
 static const struct uart_ops *uart;

@@ -43,6 +43,6 @@ uint64_t uart_dropped(void);
 /* The device's interrupt: each received byte goes to `key`. */
 void uart_interrupt(void (*key)(char c));
 
-extern const struct uart_ops pl011_ops;
+extern const struct uart_ops pl011_ops, mini_uart_ops;
 
 #endif
