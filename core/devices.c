@@ -15,6 +15,7 @@
 #include "core/base/string.h"
 #include "core/network.h"
 #include "dev/drivers/partition.h"
+#include "dev/drivers/genet.h"
 #include "dev/drivers/rtc.h"
 #include "dev/drivers/sdhci.h"
 #include "dev/drivers/sdhost.h"
@@ -147,6 +148,7 @@ static const struct {
     enum err (*probe)(const struct device *d, struct uplink **out);
 } uplink_drivers[] = {
     {VIRTIO_MMIO_COMPATIBLE, virtio_net_probe},
+    {GENET_COMPATIBLE, genet_probe},
 };
 
 static const struct {

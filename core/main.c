@@ -14,6 +14,7 @@
 #include "core/hypercall.h"
 #include "core/identity.h"
 #include "core/keys.h"
+#include "core/move.h"
 #include "core/network.h"
 #include "core/options.h"
 #include "core/residence.h"
@@ -21,6 +22,9 @@
 
 /* Of all frames, the part that starting VMs leaves to those that live. */
 #define KEPT_SHARE 32
+
+/* A CPU that has come up is given VMs once it is ready, which is waited for no longer than this. */
+#define CPU_READY_NS (100 * NS_PER_MS)
 
 static const struct trap_ops traps = {hypercall, interrupt, fault};
 static struct deployment deployment;
@@ -53,8 +57,8 @@ static void say_machine(const struct machine *m)
 {
     log_info("Toklat on %s, %s, %s, counter at %llu Hz", m->model[0] ? m->model : "unknown board",
              machine_cpu_name(), machine_interrupt_controller(), (unsigned long long)counter_hz());
-    log_info("1 CPU of %u, %llu MiB of RAM; EL2: text %llu KiB, rodata %llu KiB, data %llu KiB",
-             m->cpu_count, (unsigned long long)(ram_bytes(m) >> 20),
+    log_info("%llu MiB of RAM; EL2: text %llu KiB, rodata %llu KiB, data %llu KiB",
+             (unsigned long long)(ram_bytes(m) >> 20),
              (unsigned long long)(m->el2_text_bytes >> 10),
              (unsigned long long)(m->el2_rodata_bytes >> 10),
              (unsigned long long)(m->el2_data_bytes >> 10));
@@ -87,24 +91,56 @@ static void start_time_and_chance(const struct machine *m)
     }
 }
 
+/* What every CPU has of its own. */
+static void start_this_cpu(void)
+{
+    run_init();
+    trap_set_ops(&traps);
+    need(fault_init(), "timers");
+    need(move_init(), "interrupts between CPUs");
+}
+
 void machine_secondary(void)
 {
-    cpu_halt();
+    start_this_cpu();
+    /* All that is its own is there; partner: whoever reads `online`. */
+    __atomic_store_n(&run_this()->online, true, __ATOMIC_RELEASE);
+    context_enter(run_next());
+}
+
+static bool start_cpu(const struct machine *m, unsigned cpu)
+{
+    int why;
+    gate_add_pool(&gatekeeper, cpu, &runs[cpu].other_pool);
+    enum err e = machine_start_cpu(m, cpu, &why);
+    if (e != OK) {
+        log_warn("CPU %u, reg %llx, does not start: %s, firmware answers %d", cpu,
+                 (unsigned long long)m->cpu_affinity[cpu], err_name(e), why);
+        return false;
+    }
+    uint64_t end = counter_now() + ticks_from_ns(CPU_READY_NS);
+    while (!__atomic_load_n(&runs[cpu].online, __ATOMIC_ACQUIRE) && counter_now() < end) {
+    }
+    return true;
 }
 
 static void start_cpus(const struct machine *m)
 {
-    unsigned running = 1;
-    for (unsigned cpu = 1; cpu < m->cpu_count; cpu++) {
-        int why;
-        enum err e = machine_start_cpu(m, cpu, &why);
-        running += e == OK;
-        if (e != OK) {
-            log_warn("CPU %u, reg %llx, does not start: %s, firmware answers %d", cpu,
-                     (unsigned long long)m->cpu_affinity[cpu], err_name(e), why);
-        }
+    unsigned started = 1;
+    runs[KEEPER].online = true;
+    if (m->cpu_count > 1 && mail_init(m->cpu_count) != OK) {
+        log_warn("no memory for messages between CPUs: 1 CPU of %u", m->cpu_count);
+        return;
     }
-    log_info("CPUs: %u of %u run", running, m->cpu_count);
+    run_cpus = m->cpu_count;
+    for (unsigned cpu = 1; cpu < m->cpu_count; cpu++) {
+        started += start_cpu(m, cpu);
+    }
+    if (started < m->cpu_count) {
+        log_info("%u CPUs of %u", started, m->cpu_count);
+    } else {
+        log_info("%u CPU%s", started, started == 1 ? "" : "s");
+    }
 }
 
 static void refuse(const char *text)
@@ -163,12 +199,10 @@ void machine_main(const struct machine *m)
     say_machine(m);
     start_memory(m);
     start_time_and_chance(m);
-    run_init();
     residence_init();
-    trap_set_ops(&traps);
-    need(fault_init(), "timers");
-    start_cpus(m);
+    start_this_cpu();
     options_apply(m->bootargs);
+    start_cpus(m);
     devices_start_keys(m, keys_press);
     keys_init();
     deploy(m);

@@ -62,11 +62,12 @@ def make_deployment(deployment, folder, defines=None, images=None, allow_missing
 
 
 class Machine:
-    """One QEMU, from `with` to its end. The arguments are those of make run, in lower case; a disk
-    is what U-Boot boots from, a card an image of a Raspberry Pi's."""
+    """One QEMU, from `with` to its end. The arguments are those of make run, in lower case; the
+    number of CPUs is that of TOKLAT_SMP where a test does not ask for one. A disk is what U-Boot
+    boots from, a card an image of a Raspberry Pi's."""
 
     def __init__(self, deployment=None, *, vms=None, initrd=None, defines=None, images=None,
-                 allow_missing=False, mem="1G", cpu="cortex-a72", gic=3, smp=1, append="",
+                 allow_missing=False, mem="1G", cpu="cortex-a72", gic=3, smp=None, append="",
                  store=None, kernel=None, disk=None, card=None, icount=False,
                  qemu=()):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="toklat-"))
@@ -78,7 +79,7 @@ class Machine:
         self.port = free_port()
         self._environment = {
             **os.environ,
-            "MEM": mem, "CPU": cpu, "GIC": str(gic), "SMP": str(smp), "APPEND": append,
+            "MEM": mem, "CPU": cpu, "GIC": str(gic), "SMP": str(smp or os.environ.get("TOKLAT_SMP", 1)), "APPEND": append,
             "STORE": str(store or ""),
             "PORT": str(self.port), "KERNEL": str(kernel or ROOT / "build/toklat.bin"),
         }
