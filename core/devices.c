@@ -15,7 +15,10 @@
 #include "core/base/string.h"
 #include "core/network.h"
 #include "dev/drivers/genet.h"
+#include "dev/drivers/partition.h"
 #include "dev/drivers/rtc.h"
+#include "dev/drivers/sdhci.h"
+#include "dev/drivers/sdhost.h"
 #include "dev/drivers/uart.h"
 #include "dev/drivers/virtio_blk.h"
 #include "dev/drivers/virtio_mmio.h"
@@ -27,6 +30,7 @@ static int uart_node = -1;
 static void (*on_key)(char c);
 static struct uplink *uplink;
 static struct block_device *block;
+static bool block_has_store; /* a place for it */
 static void (*on_block_done)(void);
 
 /* The first register range of `node`, mapped. */
@@ -139,6 +143,9 @@ static const struct {
     enum err (*probe)(const struct device *d, struct block_device **out);
 } block_drivers[] = {
     {VIRTIO_MMIO_COMPATIBLE, virtio_blk_probe},
+    {"brcm,bcm2711-emmc2", sdhci_probe},
+    {"brcm,bcm2835-sdhost", sdhost_probe},
+    {"brcm,bcm2835-sdhci", sdhci_probe},
 };
 
 static enum err probe_uplink(const struct device *d, size_t driver)
@@ -221,8 +228,8 @@ void devices_start_block(const struct machine *m, void (*interrupt)(void))
     for (size_t i = 0; i < ARRAY_SIZE(block_drivers) && !found; i++) {
         found = find(m->fdt, block_drivers[i].compatible, i, probe_block, on_block);
     }
-    if (!found) {
-        block = NULL;
+    block_has_store = found && partition_open(block) == OK;
+    if (!block_has_store) {
         return;
     }
     log_info("store device %s: %llu MiB", block->name,
@@ -231,7 +238,7 @@ void devices_start_block(const struct machine *m, void (*interrupt)(void))
 
 struct block_device *devices_block(void)
 {
-    return block;
+    return block_has_store ? block : NULL;
 }
 
 /* --- clock and entropy -------------------------------------------------------------------- */
