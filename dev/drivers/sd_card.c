@@ -78,7 +78,7 @@ struct sd_card {
     struct block_request *queue[QUEUE_MAX];
     unsigned first; /* the oldest; device.in_flight of them */
     enum phase phase;
-    unsigned tries;    /* that the oldest's chunk failed */
+    unsigned tries;    /* of the oldest, that failed */
     uint64_t moved;    /* sectors of it that are done, */
     uint32_t chunk;    /* and that are on the wire */
     uint64_t deadline; /* of what the host does */
@@ -293,7 +293,6 @@ static unsigned advance(struct sd_card *c)
     if (c->phase == STOP) {
         c->phase = IDLE;
         c->moved += c->chunk;
-        c->tries = 0;
         return c->moved == sectors_of(r) ? finish(c, OK) : 0;
     }
     return finish(c, OK);
