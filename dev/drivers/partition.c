@@ -133,7 +133,7 @@ static enum err read_first(struct block_device *d, pa_t pa)
 enum err partition_open(struct block_device *d)
 {
     pa_t pa;
-    struct partition p;
+    struct partition p = {0};
     struct refusal why = {.what = "sector 0 cannot be read"};
     enum err e = frame_alloc(FRAME_EL2, FRAME_OWNER_NONE, &pa);
     if (e != OK) {
@@ -147,16 +147,16 @@ enum err partition_open(struct block_device *d)
     if (answered) {
         (void)frame_unref(pa);
     }
-    if (e == OK && p.first > 0) {
+    if (e != OK) {
+        log_error("%s: %s: %s is %llu, limit %llu: no store", d->name, err_name(e), why.what,
+                  (unsigned long long)why.value, (unsigned long long)why.limit);
+        return e;
+    }
+    d->first = p.first;
+    d->sectors = p.sectors;
+    if (p.first > 0) {
         log_info("%s: the store's partition is sectors %llu to %llu", d->name,
                  (unsigned long long)p.first, (unsigned long long)(p.first + p.sectors - 1));
     }
-    if (e == OK) {
-        d->first = p.first;
-        d->sectors = p.sectors;
-    } else {
-        log_error("%s: %s: %s is %llu, limit %llu: no store", d->name, err_name(e), why.what,
-                  (unsigned long long)why.value, (unsigned long long)why.limit);
-    }
-    return e;
+    return OK;
 }
