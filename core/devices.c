@@ -14,8 +14,8 @@
 #include "core/base/random.h"
 #include "core/base/string.h"
 #include "core/network.h"
-#include "dev/drivers/partition.h"
 #include "dev/drivers/genet.h"
+#include "dev/drivers/partition.h"
 #include "dev/drivers/rtc.h"
 #include "dev/drivers/sdhci.h"
 #include "dev/drivers/sdhost.h"
@@ -34,8 +34,8 @@ static uint32_t uart_irq = NO_IRQ;
 static char slip_uart[PATH_MAX]; /* boot argument; empty: none was given */
 static void (*on_key)(char c);
 static struct uplink *uplink;
-static struct block_device *block; /* as its driver has it */
-static struct block_device *store_device;
+static struct block_device *block;
+static bool block_has_store; /* a place for it */
 static void (*on_block_done)(void);
 
 /* The first register range of `node`, mapped. */
@@ -320,17 +320,17 @@ void devices_start_block(const struct machine *m, void (*interrupt)(void))
     for (size_t i = 0; i < ARRAY_SIZE(block_drivers) && !found; i++) {
         found = find(m->fdt, block_drivers[i].compatible, i, probe_block, on_block);
     }
-    if (!found || partition_open(block, &store_device) != OK) {
-        store_device = NULL;
+    block_has_store = found && partition_open(block) == OK;
+    if (!block_has_store) {
         return;
     }
     log_info("store device %s: %llu MiB", block->name,
-             (unsigned long long)(store_device->sectors / (MIB(1) / BLOCK_SECTOR_BYTES)));
+             (unsigned long long)(block->sectors / (MIB(1) / BLOCK_SECTOR_BYTES)));
 }
 
 struct block_device *devices_block(void)
 {
-    return store_device;
+    return block_has_store ? block : NULL;
 }
 
 /* --- clock and entropy -------------------------------------------------------------------- */

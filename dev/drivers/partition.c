@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The master boot record, and a partition as a device.
+ * The master boot record.
  *
  *   offset 446: four entries of 16 bytes: status, CHS, type (4), CHS, first sector (8), sectors
  * (12) offset 510: 0x55 0xAA
- *
- * Invariant: no request goes to the whole device that is not inside the partition.
  */
 #include "dev/drivers/partition.h"
 
@@ -14,7 +12,6 @@
 #include "arch/time.h"
 #include "core/base/log.h"
 #include "core/base/string.h"
-#include "dev/drivers/block_request.h"
 #include "mm/frame.h"
 
 #define ENTRIES 4u
@@ -24,10 +21,7 @@
 #define TYPE_NONE 0u
 #define TYPE_GPT 0xEEu
 
-#define VIEW_REQUESTS 32u
 #define READ_NS (10 * NS_PER_S)
-
-/* --- the record --------------------------------------------------------------------------- */
 
 static uint32_t word(const uint8_t *p)
 {
@@ -101,69 +95,6 @@ enum err partition_find(const void *sector, uint64_t sectors, struct partition *
                : refuse(why, ERR_NOT_FOUND, "partitions of type 0xDA", 0, PARTITION_STORE);
 }
 
-/* --- the view ------------------------------------------------------------------------------- */
-
-/* A request as the whole device has it. */
-struct forwarded {
-    struct block_request r;
-    struct block_request *outer; /* NULL: none */
-};
-
-static struct view {
-    struct block_device device;
-    struct block_device *whole;
-    uint64_t first;
-    struct forwarded requests[VIEW_REQUESTS];
-} view;
-
-static void forwarded_done(struct block_request *r, enum err e)
-{
-    struct forwarded *f = container_of(r, struct forwarded, r);
-    struct block_request *outer = f->outer;
-    f->outer = NULL;
-    block_request_end(&view.device, outer, e);
-}
-
-static enum err submit(struct block_device *b, struct block_request *r)
-{
-    struct forwarded *f = NULL;
-    uint64_t sectors;
-    enum err e = block_request_check(b, r, &sectors);
-    for (unsigned i = 0; e == OK && !f && i < VIEW_REQUESTS; i++) {
-        f = view.requests[i].outer ? NULL : &view.requests[i];
-    }
-    if (!f) {
-        return e == OK ? ERR_BUSY : e;
-    }
-    f->r = *r;
-    f->r.sector = r->sector + view.first;
-    f->r.done = forwarded_done;
-    e = view.whole->submit(view.whole, &f->r);
-    if (e == OK) {
-        f->outer = r;
-        block_request_begin(b, r, sectors);
-    }
-    return e;
-}
-
-static void kick(struct block_device *b)
-{
-    (void)b;
-    view.whole->kick(view.whole);
-}
-
-static unsigned poll(struct block_device *b)
-{
-    (void)b;
-    return view.whole->poll(view.whole);
-}
-
-static void ack(struct block_device *b)
-{
-    (void)b;
-    view.whole->ack(view.whole);
-}
-
 /* --- boot ----------------------------------------------------------------------------------- */
 
 static struct {
@@ -199,50 +130,33 @@ static enum err read_first(struct block_device *d, pa_t pa)
     return waited.done ? waited.e : ERR_BUSY;
 }
 
-static enum err open_at(struct block_device *whole, const struct partition *p,
-                        struct block_device **out)
-{
-    *out = whole;
-    if (p->sectors == whole->sectors) {
-        return OK;
-    }
-    view = (struct view){.device = {.submit = submit,
-                                    .kick = kick,
-                                    .poll = poll,
-                                    .ack = ack,
-                                    .name = whole->name,
-                                    .sectors = p->sectors,
-                                    .pieces_max = whole->pieces_max,
-                                    .read_only = whole->read_only},
-                         .whole = whole,
-                         .first = p->first};
-    *out = &view.device;
-    log_info("%s: the store's partition is sectors %llu to %llu", whole->name,
-             (unsigned long long)p->first, (unsigned long long)(p->first + p->sectors - 1));
-    return OK;
-}
-
-enum err partition_open(struct block_device *whole, struct block_device **out)
+enum err partition_open(struct block_device *d)
 {
     pa_t pa;
-    struct partition p;
+    struct partition p = {0};
     struct refusal why = {.what = "sector 0 cannot be read"};
     enum err e = frame_alloc(FRAME_EL2, FRAME_OWNER_NONE, &pa);
     if (e != OK) {
         return e;
     }
-    e = read_first(whole, pa);
+    e = read_first(d, pa);
     bool answered = e != ERR_BUSY;
     if (e == OK) {
-        e = partition_find(arch_ptr(pa), whole->sectors, &p, &why);
+        e = partition_find(arch_ptr(pa), d->sectors, &p, &why);
     }
     if (answered) {
         (void)frame_unref(pa);
     }
-    if (e == OK) {
-        return open_at(whole, &p, out);
+    if (e != OK) {
+        log_error("%s: %s: %s is %llu, limit %llu: no store", d->name, err_name(e), why.what,
+                  (unsigned long long)why.value, (unsigned long long)why.limit);
+        return e;
     }
-    log_error("%s: %s: %s is %llu, limit %llu: no store", whole->name, err_name(e), why.what,
-              (unsigned long long)why.value, (unsigned long long)why.limit);
-    return e;
+    d->first = p.first;
+    d->sectors = p.sectors;
+    if (p.first > 0) {
+        log_info("%s: the store's partition is sectors %llu to %llu", d->name,
+                 (unsigned long long)p.first, (unsigned long long)(p.first + p.sectors - 1));
+    }
+    return OK;
 }

@@ -21,9 +21,9 @@ struct partition {
 enum err partition_find(const void *sector, uint64_t sectors, struct partition *out,
                         struct refusal *why) MUST_USE;
 
-/* Makes `*out` the device that the store is on: `whole`, or a view of a partition of it. Waits, up
- * to some seconds. One partition in a machine. Otherwise a line on the console has said why. Boot
- * CPU only; `whole` belongs to the view. */
-enum err partition_open(struct block_device *whole, struct block_device **out) MUST_USE;
+/* Reads the device's sector 0, and leaves of it the partition that the store is on, or all: by its
+ * `first` and `sectors`. Waits, up to some seconds. On an error a line on the console has said why.
+ * Boot CPU only, before anybody uses the device. */
+enum err partition_open(struct block_device *d) MUST_USE;
 
 #endif

@@ -78,7 +78,7 @@ struct sd_card {
     struct block_request *queue[QUEUE_MAX];
     unsigned first; /* the oldest; device.in_flight of them */
     enum phase phase;
-    unsigned tries;    /* that the oldest's chunk failed */
+    unsigned tries;    /* of the oldest, that failed */
     uint64_t moved;    /* sectors of it that are done, */
     uint32_t chunk;    /* and that are on the wire */
     uint64_t deadline; /* of what the host does */
@@ -204,7 +204,8 @@ static enum err begin(struct sd_card *c)
     h->transfer = transfer_of(c, r);
     unsigned index = r->op == BLOCK_WRITE ? WRITE_MULTIPLE_BLOCK : READ_MULTIPLE_BLOCK;
     c->deadline = counter_now() + ticks_from_ns(DATA_NS);
-    enum err e = h->ops->command(h, index, (uint32_t)(r->sector + c->moved), SD_R1, true);
+    uint32_t sector = (uint32_t)(c->device.first + r->sector + c->moved);
+    enum err e = h->ops->command(h, index, sector, SD_R1, true);
     if (e != OK || h->answer[0] & STATUS_ERRORS) {
         return ERR_IO;
     }
@@ -292,7 +293,6 @@ static unsigned advance(struct sd_card *c)
     if (c->phase == STOP) {
         c->phase = IDLE;
         c->moved += c->chunk;
-        c->tries = 0;
         return c->moved == sectors_of(r) ? finish(c, OK) : 0;
     }
     return finish(c, OK);
@@ -405,53 +405,35 @@ static bool switch_speed(struct sd_card *c)
     return e == OK && (status[4] & 15) == 1; /* bits 379 to 376 of 511 */
 }
 
-static enum err select_card(struct sd_card *c)
+/* Takes the card from identification to transfer state, on the bus that it and the host can have.
+ */
+static bool select_card(struct sd_card *c)
 {
     struct sd_host *h = c->host;
-    enum err e = send(c, SELECT_CARD, c->rca, SD_R1B);
-    if (e == OK) {
-        e = settle(c);
-    }
-    if (e == OK) {
-        e = send_app(c, SET_BUS_WIDTH, BUS_WIDTH_4, SD_R1);
-    }
-    if (e == OK) {
-        e = h->ops->set_bus(h, DEFAULT_HZ, true);
-    }
-    if (e == OK && switch_speed(c)) {
-        e = h->ops->set_bus(h, HIGH_SPEED_HZ, true);
-    }
-    return e == OK ? ask(c, STATUS_ERRORS) : e;
+    return send(c, SELECT_CARD, c->rca, SD_R1B) == OK && settle(c) == OK &&
+           send_app(c, SET_BUS_WIDTH, BUS_WIDTH_4, SD_R1) == OK &&
+           h->ops->set_bus(h, DEFAULT_HZ, true) == OK &&
+           (!switch_speed(c) || h->ops->set_bus(h, HIGH_SPEED_HZ, true) == OK) &&
+           ask(c, STATUS_ERRORS) == OK;
 }
 
 static enum err identify(struct sd_card *c)
 {
     struct sd_host *h = c->host;
-    enum err e = h->ops->reset(h);
-    if (e == OK) {
-        e = h->ops->set_bus(h, IDENTIFY_HZ, false);
-    }
-    if (e != OK) {
-        return e;
+    if (h->ops->reset(h) != OK || h->ops->set_bus(h, IDENTIFY_HZ, false) != OK) {
+        return ERR_IO;
     }
     sd_delay(START_NS);
-    e = power_up(c);
+    enum err e = power_up(c);
     if (e != OK) {
         return e;
     }
-    e = send(c, ALL_SEND_CID, 0, SD_R2);
-    if (e == OK) {
-        e = send(c, SEND_RELATIVE_ADDR, 0, SD_R1);
-        c->rca = h->answer[0] & 0xFFFF0000;
-    }
-    if (e == OK) {
-        e = read_csd(c);
-    }
-    if (e == OK) {
-        e = select_card(c);
-    }
-    if (e != OK && e != ERR_UNSUPPORTED) {
-        log_error("%s: the card stops answering while it is identified", c->device.name);
+    bool named =
+        send(c, ALL_SEND_CID, 0, SD_R2) == OK && send(c, SEND_RELATIVE_ADDR, 0, SD_R1) == OK;
+    c->rca = h->answer[0] & 0xFFFF0000;
+    e = named ? read_csd(c) : ERR_IO;
+    if (e == OK && !select_card(c)) {
+        e = ERR_IO;
     }
     return e == ERR_NOT_FOUND ? ERR_IO : e;
 }

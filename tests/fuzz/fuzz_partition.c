@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// sources: dev/drivers/partition.c dev/drivers/block_request.c arch/host/memory.c arch/host/time.c
-// sources: arch/host/cpu.c core/base/log.c core/base/fmt.c core/base/error.c
+// sources: dev/drivers/partition.c arch/host/memory.c arch/host/time.c arch/host/cpu.c
+// sources: core/base/log.c core/base/fmt.c core/base/error.c
 /*
  * Anything as a master boot record: what is found lies on the device and in one of its entries, and
  * what is refused is said.

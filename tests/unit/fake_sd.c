@@ -25,6 +25,7 @@ void fake_sd_init(void)
     fake_sd.present = true;
     fake_sd.ready_after = 3;
     fake_sd.csd_version = 1;
+    fake_sd.c_size = FAKE_SD_SECTORS / 1024 - 1;
     fake_sd.mute_after = UINT32_MAX;
     fake_host = (struct fake_host){.available = UINT32_MAX, .now = 12345};
 }
@@ -37,7 +38,7 @@ static uint32_t status_of(void)
 
 static unsigned answer_csd(uint32_t answer[4])
 {
-    uint32_t c_size = FAKE_SD_SECTORS / 1024 - 1;
+    uint32_t c_size = fake_sd.c_size;
     answer[0] = fake_sd.csd_version << 30 | 0x000E0032u;
     answer[1] = 0x5B590000u | c_size >> 16;
     answer[2] = c_size << 16 | 0x7F80u;

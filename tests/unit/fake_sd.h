@@ -39,6 +39,7 @@ struct fake_sd {
     bool nonsense;        /* every answer is all ones */
     unsigned ready_after; /* ACMD41 it takes */
     unsigned csd_version;
+    uint32_t c_size;      /* of its CSD */
     unsigned mute_after;  /* commands; then it never answers again */
     uint32_t status;      /* bits that the next answers of CMD18, CMD25 have too */
     uint32_t stop_status; /* and those of CMD12 */

@@ -94,7 +94,7 @@ static bool give_word(void)
 
 static void settle(void)
 {
-    while (c.reading && c.words < 16 && take_word()) {
+    while (c.reading && c.words < 13 && take_word()) { /* no round number */
     }
     while (c.writing && c.words > 0 && give_word()) {
     }

@@ -242,6 +242,14 @@ static void test_falls_silent(void **state)
     assert_int_equal(probe(), OK);
 }
 
+static void test_capacity(void **state)
+{
+    (void)state;
+    fake_sd.c_size = 0x3ABCDE; /* 1.9 TiB */
+    assert_int_equal(probe(), OK);
+    assert_int_equal(b->sectors, 0x3ABCDFull * 1024);
+}
+
 static void test_slow_card(void **state)
 {
     (void)state;
@@ -312,6 +320,35 @@ static void test_pieces(void **state)
         assert_is_sector(memory + ONE_MIB, 301, 300);
         memset(memory, 0x77, MEMORY_BYTES);
     }
+}
+
+/* A host that counts to 256 begins anew where a piece does. */
+static void test_whole_pieces(void **state)
+{
+    (void)state;
+    struct test_request *t = make(0, BLOCK_READ, 100, 256 * 512, 256 * 512);
+    t->pieces[1] = (struct block_piece){PA((uintptr_t)memory), 256 * 512};
+    t->r.piece_count = 2;
+    assert_int_equal(b->submit(b, &t->r), OK);
+    finish_all();
+    assert_done(t, OK);
+    assert_is_sector(memory + 256 * 512, 100, 256);
+    assert_is_sector(memory, 356, 256);
+}
+
+/* A partition: the rest of the card belongs to others. */
+static void test_part_of_card(void **state)
+{
+    (void)state;
+    b->first = 4000;
+    b->sectors = 600;
+    assert_int_equal(do_one(BLOCK_READ, 88, 0, 512 * 512), OK);
+    assert_is_sector(memory, 4088, 512);
+    memset(memory, 0x11, 1024);
+    assert_int_equal(do_one(BLOCK_WRITE, 598, 0, 1024), OK);
+    assert_is_sector(memory, 4598, 2);
+    struct test_request *t = make(0, BLOCK_WRITE, 599, 0, 1024);
+    assert_int_equal(b->submit(b, &t->r), ERR_RANGE);
 }
 
 static void test_refused_requests(void **state)
@@ -618,8 +655,9 @@ static void test_host_forgets(void **state)
 #define SD_TESTS                                                                                   \
     ONLY_FAKES(test_identify), ONLY_FAKES(test_no_card), ONLY_FAKES(test_refused),                 \
         ONLY_FAKES(test_nonsense), ONLY_FAKES(test_falls_silent), ONLY_FAKES(test_slow_card),      \
-        ONLY_FAKES(test_dead_host), ONLY_FAKES(test_one_card), RUNNING(test_read_and_write),       \
-        RUNNING(test_pieces), RUNNING(test_refused_requests), ONLY_FAKES(test_read_only),          \
+        ONLY_FAKES(test_capacity), ONLY_FAKES(test_dead_host), ONLY_FAKES(test_one_card),          \
+        RUNNING(test_read_and_write), RUNNING(test_pieces), RUNNING(test_whole_pieces),            \
+        RUNNING(test_part_of_card), RUNNING(test_refused_requests), ONLY_FAKES(test_read_only),    \
         RUNNING(test_queue_order), RUNNING(test_done_submits), RUNNING(test_interrupts),           \
         RUNNING(test_lets_others_run), RUNNING(test_write_is_busy), RUNNING(test_flush),           \
         RUNNING(test_end_of_card), RUNNING(test_tried_again), RUNNING(test_others_go_on),          \

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// sources: dev/drivers/partition.c dev/drivers/block_request.c arch/host/memory.c arch/host/time.c
-// sources: arch/host/cpu.c core/base/log.c core/base/fmt.c core/base/error.c
+// sources: dev/drivers/partition.c arch/host/memory.c arch/host/time.c arch/host/cpu.c
+// sources: core/base/log.c core/base/fmt.c core/base/error.c
 /*
- * Master boot records, right and wrong, and the view of a partition on a device that notes what it
- * is asked.
+ * Master boot records, right and wrong, and a device that has one.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,7 +19,7 @@
 #include "mm/frame.h"
 
 #define SECTORS 100000u
-#define HELD_MAX 40u
+#define HELD_MAX 4u
 
 static uint8_t sector[512];
 static struct refusal why;
@@ -30,7 +29,7 @@ static char said[1024];
 static struct {
     struct block_device device;
     struct block_request *held[HELD_MAX];
-    unsigned count, kicks, acks;
+    unsigned count, kicks;
     bool silent;
     enum err answer, refuses;
     unsigned frames;
@@ -94,12 +93,6 @@ static unsigned disk_poll(struct block_device *b)
     return n;
 }
 
-static void disk_ack(struct block_device *b)
-{
-    (void)b;
-    disk.acks++;
-}
-
 /* --- records ------------------------------------------------------------------------------ */
 
 static void entry(unsigned i, uint8_t type, uint32_t first, uint32_t count)
@@ -120,7 +113,6 @@ static int setup(void **state)
     disk.device = (struct block_device){.submit = disk_submit,
                                         .kick = disk_kick,
                                         .poll = disk_poll,
-                                        .ack = disk_ack,
                                         .name = "disk",
                                         .sectors = SECTORS,
                                         .pieces_max = 8};
@@ -223,98 +215,31 @@ static void test_empty(void **state)
     assert_int_equal(find(), ERR_INVALID);
 }
 
-/* --- the view ------------------------------------------------------------------------------- */
+/* --- devices -------------------------------------------------------------------------------- */
 
-static struct block_device *view;
-static struct block_piece piece = {{HOST_RAM_BASE + 8192}, 1024};
-static unsigned done_count;
-static enum err done_result;
-
-static void on_done(struct block_request *r, enum err e)
+static enum err open_disk(void)
 {
-    assert_int_equal(r->sector, 7); /* as it was submitted */
-    done_count++;
-    done_result = e;
+    return partition_open(&disk.device);
 }
 
-static void open_view(void)
+static void test_open(void **state)
 {
+    (void)state;
     entry(0, 0xDA, 2048, 1000);
-    assert_int_equal(partition_open(&disk.device, &view), OK);
+    assert_int_equal(open_disk(), OK);
     assert_int_equal(disk.frames, 0);
-    assert_int_equal(view->sectors, 1000);
+    assert_int_equal(disk.device.first, 2048);
+    assert_int_equal(disk.device.sectors, 1000);
     assert_non_null(strstr(said, "sectors 2048 to 3047"));
-    done_count = 0;
-}
-
-static void test_view(void **state)
-{
-    (void)state;
-    open_view();
-    struct block_request r = {BLOCK_READ, 7, &piece, 1, on_done};
-    disk.kicks = 0;
-    assert_int_equal(view->submit(view, &r), OK);
-    assert_int_equal(disk.held[0]->sector, 2055);
-    assert_ptr_equal(disk.held[0]->pieces, &piece);
-    view->kick(view);
-    view->ack(view);
-    assert_int_equal(disk.kicks + disk.acks, 2);
-    assert_int_equal(view->in_flight, 1);
-    assert_int_equal(view->poll(view), 1);
-    assert_int_equal(done_count, 1);
-    assert_int_equal(done_result, OK);
-    assert_int_equal(view->in_flight, 0);
-    assert_int_equal(view->reads, 1);
-    assert_int_equal(view->read_sectors, 2);
-    disk.answer = ERR_IO;
-    r.op = BLOCK_FLUSH;
-    assert_int_equal(view->submit(view, &r), OK);
-    view->poll(view);
-    assert_int_equal(done_result, ERR_IO);
-    assert_int_equal(view->errors, 1);
-}
-
-static void test_view_limits(void **state)
-{
-    (void)state;
-    open_view();
-    struct block_request r = {BLOCK_WRITE, 998, &piece, 1, on_done};
-    assert_int_equal(view->submit(view, &r), OK);
-    r.sector = 999;
-    assert_int_equal(view->submit(view, &r), ERR_RANGE);
-    r.sector = UINT64_MAX - 2048;
-    assert_int_equal(view->submit(view, &r), ERR_RANGE);
-    r.sector = UINT64_MAX;
-    assert_int_equal(view->submit(view, &r), ERR_RANGE);
-    assert_int_equal(disk.count, 1);
-    disk.refuses = ERR_BUSY;
-    r.sector = 7;
-    assert_int_equal(view->submit(view, &r), ERR_BUSY);
-    assert_int_equal(view->in_flight, 1);
-    view->read_only = true;
-    assert_int_equal(view->submit(view, &r), ERR_DENIED);
-}
-
-static void test_view_is_full(void **state)
-{
-    (void)state;
-    open_view();
-    static struct block_request r[33];
-    for (unsigned i = 0; i < 33; i++) {
-        r[i] = (struct block_request){BLOCK_READ, 7, &piece, 1, on_done};
-        assert_int_equal(view->submit(view, &r[i]), i < 32 ? OK : ERR_BUSY);
-    }
-    assert_int_equal(view->poll(view), 32);
-    assert_int_equal(done_count, 32);
-    assert_int_equal(view->submit(view, &r[32]), OK);
 }
 
 static void test_open_raw(void **state)
 {
     (void)state;
     sector[511] = 0;
-    assert_int_equal(partition_open(&disk.device, &view), OK);
-    assert_ptr_equal(view, &disk.device);
+    assert_int_equal(open_disk(), OK);
+    assert_int_equal(disk.device.first, 0);
+    assert_int_equal(disk.device.sectors, SECTORS);
     assert_string_equal(said, "");
 }
 
@@ -322,14 +247,15 @@ static void test_open_refused(void **state)
 {
     (void)state;
     entry(0, 0xEE, 1, 5);
-    assert_int_equal(partition_open(&disk.device, &view), ERR_UNSUPPORTED);
+    assert_int_equal(open_disk(), ERR_UNSUPPORTED);
+    assert_int_equal(disk.device.sectors, SECTORS);
     assert_non_null(strstr(said, "GPT"));
     assert_int_equal(disk.frames, 0);
     disk.answer = ERR_IO;
-    assert_int_equal(partition_open(&disk.device, &view), ERR_IO);
+    assert_int_equal(open_disk(), ERR_IO);
     assert_non_null(strstr(said, "sector 0"));
     disk.refuses = ERR_IO;
-    assert_int_equal(partition_open(&disk.device, &view), ERR_IO);
+    assert_int_equal(open_disk(), ERR_IO);
     assert_int_equal(disk.frames, 0);
 }
 
@@ -338,7 +264,7 @@ static void test_open_silent(void **state)
 {
     (void)state;
     disk.silent = true;
-    assert_int_not_equal(partition_open(&disk.device, &view), OK);
+    assert_int_not_equal(open_disk(), OK);
     assert_int_equal(disk.frames, 1);
     assert_non_null(strstr(said, "sector 0"));
 }
@@ -353,9 +279,7 @@ int main(void)
         cmocka_unit_test_setup(test_outside, setup),
         cmocka_unit_test_setup(test_overlap, setup),
         cmocka_unit_test_setup(test_empty, setup),
-        cmocka_unit_test_setup(test_view, setup),
-        cmocka_unit_test_setup(test_view_limits, setup),
-        cmocka_unit_test_setup(test_view_is_full, setup),
+        cmocka_unit_test_setup(test_open, setup),
         cmocka_unit_test_setup(test_open_raw, setup),
         cmocka_unit_test_setup(test_open_refused, setup),
         cmocka_unit_test_setup(test_open_silent, setup),
