@@ -31,7 +31,7 @@
 static volatile sig_atomic_t stop_signal, report_wanted, child_changed;
 
 struct bridge {
-    int device;
+    const struct device *device;
     struct line *line;
     pid_t child; /* 0: none */
     struct slip_decoder decoder;
@@ -94,12 +94,8 @@ static bool has_room(const struct bridge *b)
 static void from_device(struct bridge *b)
 {
     uint8_t packet[SLIP_MTU];
-    ssize_t n = read(b->device, packet, sizeof(packet));
-    if (n <= 0) {
-        return;
-    }
-    if (slip_ipv4_bytes(packet, (size_t)n) != (size_t)n) {
-        b->not_ipv4++;
+    size_t n = device_read(b->device, packet, &b->not_ipv4);
+    if (n == 0) {
         return;
     }
     if (b->line->fd < 0) {
@@ -109,9 +105,9 @@ static void from_device(struct bridge *b)
     memmove(b->output, b->output + b->sent, b->queued - b->sent);
     b->queued -= b->sent;
     b->sent = 0;
-    b->queued += slip_encode(b->output + b->queued, packet, (size_t)n);
+    b->queued += slip_encode(b->output + b->queued, packet, n);
     b->out_packets++;
-    b->out_bytes += (uint64_t)n;
+    b->out_bytes += n;
 }
 
 static void to_line(struct bridge *b)
@@ -126,7 +122,7 @@ static void to_line(struct bridge *b)
 
 static void to_device(struct bridge *b, size_t bytes)
 {
-    if (write(b->device, b->packet, bytes) == (ssize_t)bytes) {
+    if (device_write(b->device, b->packet, bytes)) {
         b->in_packets++;
         b->in_bytes += bytes;
     } else { /* it is down, or short of memory */
@@ -157,7 +153,7 @@ static bool step(struct bridge *b, const sigset_t *during)
     bool more = b->queued > b->sent;
     struct timespec retry = {.tv_nsec = RETRY_MS * (long)NS_PER_MS};
     struct pollfd fds[] = {
-        {.fd = b->device, .events = away || has_room(b) ? POLLIN : 0},
+        {.fd = b->device->fd, .events = away || has_room(b) ? POLLIN : 0},
         {.fd = b->line->fd, .events = (short)(POLLIN | (more ? POLLOUT : 0))},
     };
     if (ppoll(fds, ARRAY_SIZE(fds), away ? &retry : NULL, during) <= 0) {
@@ -260,7 +256,7 @@ static bool obey(struct bridge *b, int *status)
     return stop_signal != 0;
 }
 
-int bridge_run(int device, struct line *line, char **command, bool with_statistics)
+int bridge_run(const struct device *device, struct line *line, char **command, bool with_statistics)
 {
     static struct bridge bridge;
     struct bridge *b = &bridge;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The network device: TUN, which carries IP packets as SLIP does. There is no ARP on it.
+ * The network device, and what is set of it. TUN carries IP packets as SLIP does; TAP is Ethernet,
+ * and device_frame.c takes its headers off and puts them on.
  */
 #include "tools/slip/slip.h"
 
@@ -111,7 +112,7 @@ static int attach(const struct device_config *c, struct ifreq *r)
         say("%s: %s", TUN_PATH, strerror(errno));
         return -1;
     }
-    r->ifr_flags = IFF_TUN | IFF_NO_PI;
+    r->ifr_flags = (short)((c->tap ? IFF_TAP : IFF_TUN) | IFF_NO_PI);
     if (ioctl(tun, TUNSETIFF, r) != 0) {
         say("device %s: %s%s", c->name, strerror(errno),
             errno == EPERM ? "; root may make it, or anybody in a namespace (tools/slip-namespace)"
@@ -122,14 +123,18 @@ static int attach(const struct device_config *c, struct ifreq *r)
     return tun;
 }
 
-int device_open(const struct device_config *c)
+bool device_open(struct device *d, const struct device_config *c)
 {
     struct ifreq r = {0};
     snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", c->name);
-    int tun = attach(c, &r);
-    int fd = tun < 0 ? -1 : socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    d->tap = c->tap;
+    d->fd = attach(c, &r);
+    int fd = d->fd < 0 ? -1 : socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0) {
-        return -1;
+        return false;
+    }
+    if (c->tap && ioctl(fd, SIOCGIFHWADDR, &r) == 0) {
+        memcpy(d->mac, r.ifr_hwaddr.sa_data, sizeof(d->mac));
     }
     const char *failed = configure(fd, &r, c);
     int why = errno;
@@ -140,8 +145,8 @@ int device_open(const struct device_config *c)
     if (failed && why == EPERM) {
         tell_commands(c);
     } else if (failed) {
-        close(tun);
-        return -1;
+        close(d->fd);
+        return false;
     }
-    return tun;
+    return true;
 }

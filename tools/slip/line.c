@@ -141,10 +141,8 @@ bool line_open(struct line *l, bool *fatal)
     int why = errno;
     const char *what = why == EAGAIN ? "another program has it" : strerror(why);
     *fatal = !may_come(why);
-    if (*fatal) {
-        say("%s: %s", l->name, what);
-    } else if (!l->waiting_said) {
-        say("%s: %s; waiting for it", l->name, what);
+    if (!l->waiting_said) {
+        say("%s: %s%s", l->name, what, *fatal ? "" : "; waiting for it");
         l->waiting_said = true;
     }
     return false;

@@ -26,6 +26,7 @@ static const char usage[] =
     "or pty: a pseudoterminal whose name is printed. One that goes away is waited for.\n"
     "\n"
     "  --device NAME    the network device, made if it is not there: toklat0\n"
+    "  --tap            makes it an Ethernet (TAP, with ARP answered here), not IP alone (TUN)\n"
     "  --address A/P    its address and network: " ADDRESS_DEFAULT "\n"
     "  --route N/P      what is reached through it, several times: " ROUTE_DEFAULT ", all VMs\n"
     "  --baud N         of a serial port, 9600 to 921600: 115200\n"
@@ -92,6 +93,9 @@ static bool take_option(struct wish *w, int c, const char *value)
     case 'd':
         d->name = value;
         return (*value && strlen(value) < IFNAMSIZ) || wrong("device", value, "a name of 1 to 15");
+    case 't':
+        d->tap = true;
+        return true;
     case 'a':
         return parse_network(value, &d->address) || wrong("address", value, "ADDRESS/PREFIX");
     case 'r':
@@ -116,13 +120,10 @@ static bool take_option(struct wish *w, int c, const char *value)
 static int parse(struct wish *w, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"device", required_argument, NULL, 'd'},
-        {"address", required_argument, NULL, 'a'},
-        {"route", required_argument, NULL, 'r'},
-        {"baud", required_argument, NULL, 'b'},
-        {"stats", no_argument, NULL, 's'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
+        {"device", required_argument, NULL, 'd'}, {"address", required_argument, NULL, 'a'},
+        {"route", required_argument, NULL, 'r'},  {"baud", required_argument, NULL, 'b'},
+        {"stats", no_argument, NULL, 's'},        {"tap", no_argument, NULL, 't'},
+        {"help", no_argument, NULL, 'h'},         {0},
     };
     int c;
     while ((c = getopt_long(argc, argv, "+h", options, NULL)) != -1) {
@@ -160,7 +161,9 @@ int main(int argc, char **argv)
     if (w.device.route_count == 0) {
         (void)parse_network(ROUTE_DEFAULT, &w.device.routes[w.device.route_count++]);
     }
-    int device = device_open(&w.device);
-    return device < 0 ? EXIT_OPERATIONAL
-                      : bridge_run(device, &w.line, w.command, w.with_statistics);
+    struct device device = {0};
+    if (!device_open(&device, &w.device)) {
+        return EXIT_OPERATIONAL;
+    }
+    return bridge_run(&device, &w.line, w.command, w.with_statistics);
 }

@@ -30,15 +30,29 @@ struct network {
 
 struct device_config {
     const char *name;
+    bool tap; /* Ethernet, not IP alone */
     struct network address;
     struct network routes[ROUTES_MAX];
     unsigned route_count;
 };
 
-/* Makes the TUN device (or takes a persistent one) and sets its address, MTU and routes. Returns
- * its descriptor, which does not block, or -1 when it has said why not. Who may use a device but
- * not configure it is told the commands, and goes on. */
-int device_open(const struct device_config *c);
+struct device {
+    int fd; /* does not block */
+    bool tap;
+    uint8_t mac[6]; /* of a TAP device */
+};
+
+/* Makes the device (or takes a persistent one) and sets its address, MTU and routes. False: it has
+ * said why not. Who may use a device but not configure it is told the commands, and goes on. */
+bool device_open(struct device *d, const struct device_config *c);
+
+/* One IPv4 packet that the host sends: its length, which is at most SLIP_MTU, or 0 when there is
+ * none. What else the host sends is counted in `*others`; ARP requests on a TAP device are
+ * answered, whatever they ask for. */
+size_t device_read(const struct device *d, uint8_t *packet, uint64_t *others);
+
+/* Hands a packet to the host. False: it does not take it. */
+bool device_write(const struct device *d, const uint8_t *packet, size_t bytes);
 
 /* The line: a terminal, `unix:PATH` or `pty`. */
 struct line {
@@ -59,6 +73,7 @@ void line_close(struct line *l);
 
 /* Carries packets between the device and the line until a signal ends it or, if `command` is not
  * NULL, until that command, started when the line is there, has ended. Returns the exit status. */
-int bridge_run(int device, struct line *line, char **command, bool with_statistics);
+int bridge_run(const struct device *device, struct line *line, char **command,
+               bool with_statistics);
 
 #endif
