@@ -24,9 +24,10 @@ else
 	# An overlay may have chosen another archive (dts/overlays/deployment.dts).
 	fdt addr ${tree}
 	fdt get value deployment /chosen toklat,deployment || setenv deployment initrd
-	load ${from} ${kernel_addr_r} toklat.bin && \
-	load ${from} ${ramdisk_addr_r} ${deployment}.cpio && \
-	booti ${kernel_addr_r} ${ramdisk_addr_r}:${filesize} ${tree}
+	if load ${from} ${kernel_addr_r} toklat.bin; then
+		load ${from} ${ramdisk_addr_r} ${deployment}.cpio && setenv archive ${filesize}
+	fi
+	test -n "${archive}" && booti ${kernel_addr_r} ${ramdisk_addr_r}:${archive} ${tree}
 fi
 
 # Nothing else is booted instead, not from another medium and not from the network.

@@ -15,7 +15,7 @@ MIB = 1 << 20
 FAT_START, FAT_END = 4 * MIB, 64 * MIB
 NOBODY = "65534"
 TOOL_SECONDS = 60
-BOOT_SECONDS = 90
+BOOT_SECONDS = 60
 
 TREES = {"rpi3": {"bcm2837-rpi-3-b.dtb", "bcm2837-rpi-3-b-plus.dtb"},
          "rpi4": {"bcm2711-rpi-4-b.dtb"}}
