@@ -33,8 +33,8 @@ CARD_VMS := 65536
 
 sdcard: $(if $(filter $(BOARDS),$(BOARD)),$(CARD),sdcard-needs-a-board)
 
-# Both boards' cards, as tests look at them.
-test-cards: $(foreach b,$(BOARDS),build/toklat-$b.img build/toklat-$b-uboot.img)
+# What tests look at, of both boards.
+test-cards: $(foreach b,$(BOARDS),build/toklat-$b.img build/toklat-$b-uboot.img build/toklat-$b.itb)
 
 sdcard-needs-a-board:
 	@echo 'make sdcard: say BOARD=rpi3 or BOARD=rpi4' >&2; false
