@@ -87,8 +87,8 @@ endif
 include el2.mk
 -include guests/guests.mk
 include deploy.mk
-include tools/toklat.mk
 include card.mk
+include tools/toklat.mk
 include tests/unit/unit.mk
 include tests/bench/bench.mk
 include tests/bench/codec/codec.mk

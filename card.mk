@@ -108,7 +108,8 @@ build/u-boot-rpi3/.source build/u-boot-rpi4/.source: build/u-boot-rpi%/.source: 
 	$(call say,FETCH,u-boot-rpi) tools/fetch-binary "$(UBOOT_RPI_PACKAGE)" $(@D) \
 		usr/lib/u-boot/rpi_$*/u-boot.bin
 
-CARD_PARTS := $(EL2_BIN) $(INITRD) $(TOOL) build/firmware/.source build/uboot/variables \
+# build/toklat is tools/toklat.mk's, which is read later.
+CARD_PARTS := $(EL2_BIN) $(INITRD) build/toklat build/firmware/.source build/uboot/variables \
 	$(OVERLAYS) dts/card/config.txt tools/make-card tools/make-boot-folder
 
 # $(call card,BOARD,BOOT,more of what is needed)
