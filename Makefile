@@ -109,7 +109,7 @@ run-card: $(CARD)
 	@cp --update --sparse=always $(CARD) build/store/$(notdir $(CARD))
 	@exec tools/run-card build/store/$(notdir $(CARD))
 
-debug: $(EL2_BIN) $(INITRD) $(TOOL)
+debug: $(EL2_BIN) $(INITRD) $(TOOL) $(if $(filter uboot,$(BOOT)),$(UBOOT_DISK))
 	@exec tools/debug $(INITRD)
 
 footprint: all

@@ -33,8 +33,8 @@ CARD_VMS := 65536
 
 sdcard: $(if $(filter $(BOARDS),$(BOARD)),$(CARD),sdcard-needs-a-board)
 
-# Both boards' cards, as tests look at them.
-test-cards: $(foreach b,$(BOARDS),build/toklat-$b.img build/toklat-$b-uboot.img)
+# What tests look at, of both boards.
+test-cards: $(foreach b,$(BOARDS),build/toklat-$b.img build/toklat-$b-uboot.img build/toklat-$b.itb)
 
 sdcard-needs-a-board:
 	@echo 'make sdcard: say BOARD=rpi3 or BOARD=rpi4' >&2; false
@@ -108,7 +108,8 @@ build/u-boot-rpi3/.source build/u-boot-rpi4/.source: build/u-boot-rpi%/.source: 
 	$(call say,FETCH,u-boot-rpi) tools/fetch-binary "$(UBOOT_RPI_PACKAGE)" $(@D) \
 		usr/lib/u-boot/rpi_$*/u-boot.bin
 
-CARD_PARTS := $(EL2_BIN) $(INITRD) $(TOOL) build/firmware/.source build/uboot/variables \
+# build/toklat is tools/toklat.mk's, which is read later.
+CARD_PARTS := $(EL2_BIN) $(INITRD) build/toklat build/firmware/.source build/uboot/variables \
 	$(OVERLAYS) dts/card/config.txt tools/make-card tools/make-boot-folder
 
 # $(call card,BOARD,BOOT,more of what is needed)

@@ -8,25 +8,28 @@
 # cannot, booti takes the three files; nothing checks those.
 #
 # The device tree is the one that U-Boot was given, at fdt_addr: the firmware has put memory in it,
-# and whatever config.txt asks for. U-Boot's own (fdtcontroladdr) may be one that was built in.
+# and whatever config.txt asks for. Where U-Boot was given none, the FIT's is taken, or U-Boot's own,
+# which was built into it.
 
 setenv from "${devtype} ${devnum}:${distro_bootpart}"
 load ${from} ${kernel_addr_r} toklat.env
 env import -t ${kernel_addr_r} ${filesize} board_configuration bootargs
 
-if test -n "${fdt_addr}"; then setenv tree ${fdt_addr}; else setenv tree ${fdtcontroladdr}; fi
-
 # The configuration is named: without a name bootm looks for one by the device tree.
 if test -e ${from} toklat.itb; then
 	setenv fit "${ramdisk_addr_r}#${board_configuration}"
+	if test -n "${fdt_addr}"; then setenv tree ${fdt_addr}; else setenv tree ${fit}; fi
 	load ${from} ${ramdisk_addr_r} toklat.itb && bootm ${fit} ${fit} ${tree}
 else
+	setenv tree ${fdtcontroladdr}
+	if test -n "${fdt_addr}"; then setenv tree ${fdt_addr}; fi
 	# An overlay may have chosen another archive (dts/overlays/deployment.dts).
 	fdt addr ${tree}
 	fdt get value deployment /chosen toklat,deployment || setenv deployment initrd
-	load ${from} ${kernel_addr_r} toklat.bin && \
-	load ${from} ${ramdisk_addr_r} ${deployment}.cpio && \
-	booti ${kernel_addr_r} ${ramdisk_addr_r}:${filesize} ${tree}
+	if load ${from} ${kernel_addr_r} toklat.bin; then
+		load ${from} ${ramdisk_addr_r} ${deployment}.cpio && setenv archive ${filesize}
+	fi
+	test -n "${archive}" && booti ${kernel_addr_r} ${ramdisk_addr_r}:${archive} ${tree}
 fi
 
 # Nothing else is booted instead, not from another medium and not from the network.

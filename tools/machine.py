@@ -79,12 +79,12 @@ class Machine:
         self.port = free_port()
         self._environment = {
             **os.environ,
-            "MEM": mem, "CPU": cpu, "GIC": str(gic), "SMP": str(smp or os.environ.get("TOKLAT_SMP", 1)), "APPEND": append,
-            "STORE": str(store or ""),
+            "MEM": mem, "CPU": cpu, "GIC": str(gic), "APPEND": append,
+            "SMP": str(smp or os.environ.get("TOKLAT_SMP", 1)),
+            "STORE": str(store or ""), "BOARD": "rpi3" if card else "virt",
+            "BOOT": "uboot" if disk else "direct", "DISK": str(disk or ""),
             "PORT": str(self.port), "KERNEL": str(kernel or ROOT / "build/toklat.bin"),
         }
-        if disk:
-            self._environment |= {"BOOT": "uboot", "DISK": str(disk)}
         self._qemu = (["-icount", "shift=0,sleep=off"] if icount else []) + list(qemu)
         self._text = bytearray()
         self._arrived = threading.Condition()

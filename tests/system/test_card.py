@@ -5,6 +5,7 @@ import os
 import shutil
 import struct
 import subprocess
+import sys
 import tempfile
 
 import pytest
@@ -14,8 +15,8 @@ from machine import ROOT, Machine
 MIB = 1 << 20
 FAT_START, FAT_END = 4 * MIB, 64 * MIB
 NOBODY = "65534"
-TOOL_SECONDS = 60
-BOOT_SECONDS = 90
+TOOL_SECONDS = 120
+BOOT_SECONDS = 120
 
 TREES = {"rpi3": {"bcm2837-rpi-3-b.dtb", "bcm2837-rpi-3-b-plus.dtb"},
          "rpi4": {"bcm2711-rpi-4-b.dtb"}}
@@ -32,6 +33,10 @@ needs_port = pytest.mark.skipif(not (ROOT / "arch/arm64/bcm2836.c").exists(),
                                 reason="Toklat has no Raspberry Pi 3 yet")
 needs_card_driver = pytest.mark.skipif(not (ROOT / "dev/drivers/partition.c").exists(),
                                        reason="Toklat reads no partitions yet")
+
+needs_line = pytest.mark.skipif(not (ROOT / "tools/slip-namespace").exists() or subprocess.run(
+    ["unshare", "--user", "--map-root-user", "--net", "true"], stderr=subprocess.DEVNULL,
+    check=False, timeout=TOOL_SECONDS).returncode != 0, reason="no serial line or no namespaces")
 
 
 def image_of(board, boot):
@@ -161,6 +166,19 @@ def may_be_read_by_all(path):
     return all(part.stat().st_mode & 0o005 == 0o005 for part in [path, *path.parents])
 
 
+def test_a_package_that_was_changed_is_not_unpacked(tmp_path):
+    cache = tmp_path / "raspi-firmware-arm64"
+    shutil.copytree(ROOT / "build/sources" / cache.name, cache)
+    with next(cache.glob("*.deb")).open("ab") as package:
+        package.write(b"x")
+    done = subprocess.run(
+        [ROOT / "tools/fetch-binary", "raspi-firmware=1*", tmp_path / "out",
+         "usr/lib/raspi-firmware"], env={**os.environ, "FETCH_CACHE": str(tmp_path)},
+        capture_output=True, text=True, timeout=TOOL_SECONDS, check=False)
+    assert done.returncode != 0 and "does not match its hash" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("size", ["100M", "63M", "32M", "abc"])
 def test_a_wrong_size_is_refused(size, tmp_path):
     command = [ROOT / "tools/make-card", tmp_path / "x.img", tmp_path, "--size", size]
@@ -217,3 +235,44 @@ def test_the_store_of_a_card_is_used(card):
         machine.wait_for("^toklat: store device ", BOOT_SECONDS)
         machine.wait_for(r"^toklat: group portal: template of", BOOT_SECONDS)
         assert "VMs live in memory" not in machine.console()
+
+
+ASK = """
+import http.client, time
+deadline = time.monotonic() + 90
+while True:
+    try:
+        connection = http.client.HTTPConnection("10.64.0.1", timeout=20)
+        connection.request("GET", "/vm/7/status.json")
+        print(connection.getresponse().read().decode())
+        break
+    except (OSError, http.client.HTTPException):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+"""
+
+
+@needs_port
+@needs_line
+@pytest.mark.parametrize("card", ["direct"], indirect=True)
+def test_the_vms_of_a_card_answer_over_its_serial_line(card, tmp_path, monkeypatch):
+    """cmdline.txt makes the pins' UART the network; nothing else of the card is changed."""
+    tool("mcopy", "-o", "-i", f"{card}@@{FAT_START}", "-", "::cmdline.txt", input=b"slip=serial1\n")
+    line = f"unix:{tmp_path}/line"
+    monkeypatch.setenv("LINE", f"{line},server=on,wait=off")
+    with Machine(card=card):
+        answer = tool(ROOT / "tools/slip-namespace", line, "--", sys.executable, "-c", ASK)
+    assert b'"instance":7' in answer.replace(b" ", b"")
+
+
+@both_boards
+def test_a_fit_for_the_board(board, tmp_path):
+    """For a U-Boot that knows FITs: a configuration of the board's name, everything hashed."""
+    fit = ROOT / f"build/toklat-{board}.itb"
+    listed = tool("dumpimage", "-l", fit).decode()
+    assert f"Default Configuration: '{board}'" in listed
+    assert listed.count("Hash algo:    sha256") == 3
+    assert "Load Address: 0x00200000" in listed
+    tool("dumpimage", "-T", "flat_dt", "-p", "2", "-o", tmp_path / "tree", fit)
+    stdout = tool("fdtget", tmp_path / "tree", "/chosen", "stdout-path").decode().strip()
+    assert stdout == "serial1:115200n8"

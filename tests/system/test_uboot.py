@@ -41,9 +41,9 @@ def booted(disk, archive=ROOT / "build/toklat.bin", **arguments):
     return Machine(initrd=archive, kernel="/dev/null", disk=disk, **arguments)
 
 
-@pytest.mark.parametrize("gic, mem", [(2, "256M"), (3, "1G")])
-def test_boots_a_fit_and_answers(fit, tmp_path, gic, mem):
-    with booted(disk_with(fit.read_bytes(), tmp_path), gic=gic, mem=mem) as machine:
+@pytest.mark.parametrize("gic, mem, smp", [(2, "256M", 1), (3, "1G", 2)])
+def test_boots_a_fit_and_answers(fit, tmp_path, gic, mem, smp):
+    with booted(disk_with(fit.read_bytes(), tmp_path), gic=gic, mem=mem, smp=smp) as machine:
         machine.wait_until_serving(timeout=UBOOT_SECONDS)
         assert machine.get_json(f"/vm/{VMS}/status.json")["instance"] == VMS
         console = machine.console()
