@@ -34,7 +34,7 @@ CARD_VMS := 65536
 sdcard: $(if $(filter $(BOARDS),$(BOARD)),$(CARD),sdcard-needs-a-board)
 
 # What tests look at, of both boards.
-test-cards: $(foreach b,$(BOARDS),build/toklat-$b.img build/toklat-$b-uboot.img build/toklat-$b.itb)
+test-cards: $(BOARD_TREES) $(foreach b,$(BOARDS),build/toklat-$b.img build/toklat-$b-uboot.img build/toklat-$b.itb)
 
 sdcard-needs-a-board:
 	@echo 'make sdcard: say BOARD=rpi3 or BOARD=rpi4' >&2; false
@@ -93,6 +93,14 @@ build/overlays/%.dtbo: dts/overlays/%.dts tools/make-tree
 
 build/overlays/deployment-%.dtbo: dts/overlays/deployment.dts tools/make-tree
 	$(call say,DTC,$@) tools/make-tree $< $@ -DDEPLOYMENT='"$*"'
+
+# A tree whose console is the PL011: QEMU's first serial line. The second is free for the uplink.
+BOARD_TREES := $(BOARDS:%=build/boards/%.dtb)
+build/boards/rpi3.dtb: build/trees/bcm2837-rpi-3-b.dtb
+build/boards/rpi4.dtb: build/trees/bcm2711-rpi-4-b.dtb
+$(BOARD_TREES): build/overlays/pl011.dtbo
+	@mkdir -p $(@D)
+	$(call say,DTC,$@) fdtoverlay -i $(filter-out $<,$^) -o $@ $<
 
 # --- Cards ----------------------------------------------------------------------------------
 

@@ -73,8 +73,7 @@ static int stdout_node(const void *fdt)
 {
     char path[PATH_MAX];
     int chosen = fdt_path_offset(fdt, "/chosen");
-    const char *text =
-        chosen >= 0 ? fdt_stringlist_get(fdt, chosen, "stdout-path", 0, NULL) : NULL;
+    const char *text = chosen >= 0 ? fdt_stringlist_get(fdt, chosen, "stdout-path", 0, NULL) : NULL;
     if (!string_copy(path, sizeof(path), text ? text : "serial0")) {
         return -1;
     }
