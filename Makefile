@@ -5,6 +5,7 @@
 #   el2.mk              the EL2 image                 build/toklat.elf, build/toklat.bin
 #   guests/guests.mk    the guest images              build/guests/*.elf
 #   tools/toklat.mk     the host's command            build/toklat
+#   tools/slip.mk       the end of a serial uplink    build/toklat-slip
 #   deploy.mk           device tree and archive       build/deploy/*.dtb, *.cpio
 #   tests/unit/unit.mk  host programs under sanitizers, unit tests and fuzzers
 #   tests/bench/bench.mk  the load generator          build/bench/load
@@ -80,12 +81,13 @@ include el2.mk
 -include guests/guests.mk
 include deploy.mk
 include tools/toklat.mk
+include tools/slip.mk
 include tests/unit/unit.mk
 include tests/bench/bench.mk
 include tests/bench/codec/codec.mk
 include check.mk
 
-all: $(EL2_BIN) guests $(INITRD) $(TOOL)
+all: $(EL2_BIN) guests $(INITRD) $(TOOL) $(SLIP)
 
 run: $(EL2_BIN) $(INITRD) $(TOOL)
 	@exec tools/run $(INITRD)

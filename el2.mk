@@ -59,8 +59,8 @@ EL2_COLD := \
 	$(addprefix mm/,store_replay record record_read buddy space) \
 	core/ending dev/virtual/console \
 	$(addprefix arch/arm64/,boot mmu firmware irq gicv2 gicv3 smp) \
-	$(addprefix dev/drivers/,virtio_blk virtio_mmio uart pl011 genet genet_phy block_request) \
-	$(addprefix dev/drivers/,sd_card sdhci sdhost partition)
+	$(addprefix dev/drivers/,virtio_blk virtio_mmio uart pl011 genet genet_phy mini_uart slip) \
+	$(addprefix dev/drivers/,sd_card sdhci sdhost partition block_request)
 $(EL2_COLD:%=build/el2/%.o): EL2_CFLAGS += -Os
 
 build/el2/flags: FORCE
