@@ -15,7 +15,7 @@
 #include "core/network.h"
 #include "core/residence.h"
 
-#define PAUSE_NS (100 * NS_PER_MS)
+#define PAUSE_NS NS_PER_S
 
 /* How soon a VM is sent again that a full ring did not take. */
 #define FULL_NS NS_PER_MS

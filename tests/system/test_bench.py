@@ -8,6 +8,8 @@ import pytest
 
 from machine import ROOT
 
+pytestmark = pytest.mark.own_machine
+
 FIGURES = [
     "null_hypercall", "vm_switch", "timer_irq", "first_touch", "cow_write", "notify_round_trip",
     "clone_create", "clone_first_instruction", "destroy", "event_take", "event_batched",
