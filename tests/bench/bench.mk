@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# The load generator, a program of the build machine, and make bench-scale and bench-smp, which drive
-# it.
+# The load generator, a program of the build machine, and what drives it: make bench-scale,
+# bench-smp.
 
 LOAD := build/bench/load
 LOAD_OBJ := $(patsubst %.c,build/bench/obj/%.o,$(sort $(wildcard tests/bench/*.c)))
