@@ -140,6 +140,10 @@ class Machine:
         self._reader.join(STOP_SECONDS)
         return self._process.returncode
 
+    def pid(self):
+        """QEMU's."""
+        return self._process.pid
+
     def cut_power(self):
         """Ends QEMU at once, in the middle of whatever it does."""
         self._process.kill()
