@@ -85,7 +85,7 @@ $(error the packages above are needed)
 endif
 endif
 
-.PHONY: all run run-virt run-card test check footprint bench power-cut soak debug clean help FORCE
+.PHONY: all boards run run-virt run-card test check footprint bench power-cut soak debug clean help FORCE
 
 include el2.mk
 -include guests/guests.mk
@@ -128,6 +128,10 @@ soak: all
 
 test: all $(UBOOT_DISK) test-cards $(LOAD) $(UNIT_TESTS) $(FUZZ_TESTS)
 	@tools/test-all --system $(UNIT_TESTS) $(FUZZ_TESTS)
+
+# The matrix of docs/boards.md, from what the last make test printed.
+boards:
+	@tools/board-matrix build/system-tests-*.xml
 
 clean:
 	$(Q)[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name sources ! -name store \

@@ -5,7 +5,11 @@ may have other work."""
 import json
 import subprocess
 
+import pytest
+
 from machine import ROOT
+
+pytestmark = pytest.mark.own_machine
 
 SECONDS = 300
 

@@ -3,7 +3,11 @@
 
 import subprocess
 
+import pytest
+
 from machine import ROOT
+
+pytestmark = pytest.mark.own_machine
 
 BOOTS = 6  # with each interrupt controller and each CPU model
 SECONDS = 300
