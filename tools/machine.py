@@ -80,11 +80,11 @@ class Machine:
         self.initrd = initrd or card or make_deployment(
             deployment, self.folder, defines, images, allow_missing
         )
+        board = board or os.environ.get("TOKLAT_BOARD", "virt")
+        self.board = "rpi3" if card else board
         self._run = ROOT / "tools" / (
             "run-card" if card else "run" if board == "virt" else "run-board"
         )
-        board = board or os.environ.get("TOKLAT_BOARD", "virt")
-        self.board = "rpi3" if card else board
         cpus = int(smp or os.environ.get("TOKLAT_SMP", 1))
         virt = f"virt, {cpus} CPU{'s' if cpus > 1 else ''}"
         self.kind = BOARDS.get(self.board, virt)
