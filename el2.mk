@@ -58,8 +58,10 @@ EL2_COLD := \
 	$(addprefix mm/,frame_init image store store_clean store_index store_log store_mount) \
 	$(addprefix mm/,store_replay record record_read buddy space) \
 	core/ending dev/virtual/console \
-	$(addprefix arch/arm64/,boot mmu firmware irq gicv2 gicv3 smp) \
-	$(addprefix dev/drivers/,virtio_blk virtio_mmio uart pl011)
+	$(addprefix arch/arm64/,boot boot_tree mmu firmware irq gicv2 gicv3 smp bcm2835_pm) \
+	core/base/devicetree arch/arm64/bcm2836 \
+	$(addprefix dev/drivers/,virtio_blk virtio_mmio uart pl011 sd_card sdhci sdhost partition) \
+	$(addprefix dev/drivers/,block_request mini_uart slip genet genet_phy)
 $(EL2_COLD:%=build/el2/%.o): EL2_CFLAGS += -Os
 
 build/el2/flags: FORCE

@@ -6,6 +6,8 @@
  * its caller: vm_kill only marks it.
  */
 #include "core/network.h"
+
+#include "arch/time.h"
 #include "core/move.h"
 #include "core/residence.h"
 #include "core/transit.h"
@@ -96,6 +98,7 @@ void network_init(const struct switch_config *config)
 void network_set_uplink(struct uplink *u)
 {
     uplink = u;
+    switch_set_peer(u->peer);
 }
 
 const struct uplink *network_uplink(void)
@@ -119,12 +122,25 @@ void network_interrupt(void)
     }
 }
 
+/* Whether the uplink is to be polled though it did not ask: it looks at its link, for one. */
+static bool poll_is_due(void)
+{
+    if (likely(!uplink || !uplink->poll_by)) {
+        return false;
+    }
+    if (counter_now() >= uplink->poll_by) {
+        return true;
+    }
+    run_arm(uplink->poll_by);
+    return false;
+}
+
 bool network_poll_again(const struct run *r)
 {
     if (r->cpu != KEEPER) {
         return false;
     }
-    bool more = uplink_more;
+    bool more = uplink_more || poll_is_due();
     if (unlikely(more)) {
         network_interrupt();
     }

@@ -32,8 +32,8 @@ void network_interrupt(void);
 void network_deliver(uint32_t n, const uint8_t *frame, size_t bytes);
 void network_send(const uint8_t *frame, size_t bytes);
 
-/* On the keeper: takes more of what network_interrupt left, and tells the uplink of frames queued
- * for it. Returns whether frames were taken. */
+/* On the keeper: takes more of what network_interrupt left, polls the uplink when it is time, and
+ * tells it of frames queued for it. Returns whether it was polled. */
 bool network_poll_again(const struct run *r);
 
 /* The guest rang for its transmit ring: forwards all that is in it. A VM whose ring is broken is

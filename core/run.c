@@ -84,9 +84,12 @@ static __attribute__((noinline)) void send_home(struct vm *vm)
     }
     if (!residence_stopping) {
         move_later(vm, MOVE_HOME);
-    } else if (vm->wait == WAIT_NONE) {
-        vm->wait = WAIT_ROOM; /* it is written as one that can run */
+        return;
     }
+    if (vm->wait == WAIT_IDLE) {
+        vm->context.x[0] = event_take(vm);
+    }
+    vm->wait = WAIT_ROOM; /* it is written as one that can run */
 }
 
 /* Makes a VM runnable where it may run. */
@@ -141,14 +144,14 @@ void event_post(struct stub *s, uint64_t events)
         return;
     }
     struct vm *vm = s->vm;
-    if (vm->wait >= WAIT_IDLE && (events & ~vm->page->events_masked)) {
-        wake(vm);
+    if (vm->wait >= WAIT_IDLE && !vm->why && (events & ~vm->page->events_masked)) {
+        wake(vm); /* one that changes CPUs is looked at when it has come: run_arrived */
     }
 }
 
 void run_go_on(struct vm *vm)
 {
-    if (vm->wait == WAIT_PAGE || vm->wait == WAIT_ROOM) {
+    if (vm->wait == WAIT_PAGE || vm->wait == WAIT_ROOM || vm->wait == WAIT_DOOM) {
         vm->wait = WAIT_NONE;
         gate_wake(run_this()->pool, &vm->gate);
         run_wake(vm);
@@ -161,6 +164,7 @@ void run_arrived(struct vm *vm, uint64_t deadline)
         return;
     }
     if (vm->wait == WAIT_NONE) {
+        gate_wake(run_this()->pool, &vm->gate);
         run_wake(vm);
     } else if (event_ready(vm)) {
         wake(vm);
@@ -271,8 +275,10 @@ static bool work(struct run *r, uint64_t now)
     if (r->cpu == KEEPER) {
         return residence_work(now);
     }
-    r->pool->due = false;
-    move_poke();
+    if (r->pool->due) {
+        r->pool->due = false;
+        move_poke();
+    }
     return false;
 }
 
@@ -302,6 +308,7 @@ static void preempt(struct run *r, struct vm *vm, uint64_t now)
     } else {
         move_later(vm, MOVE_LOAD);
     }
+    move_depart(r);
 }
 
 static inline struct context *enter(struct run *r, struct vm *vm)
@@ -329,7 +336,9 @@ static __attribute__((noinline)) struct context *next_slow(struct run *r)
             return enter(r, container_of(e, struct vm, sched));
         }
         bool received = network_poll_again(r);
-        if (!starting && !received && !more) {
+        if (unlikely(!list_empty(&r->departing))) {
+            irq_dispatch(); /* the others' rings are full: there may be room once ours are read */
+        } else if (!starting && !received && !more) {
             sleep(r);
         }
     }

@@ -16,7 +16,7 @@ head:   b       start
         .long   0
         .quad   0                       // text_offset
         .long   image_size, 0           // 32 bits: an absolute 64-bit one would be relocated
-        .quad   0b0010                  // little-endian, 4 KiB pages, at the base of RAM
+        .quad   0b1010                  // little-endian, 4 KiB pages, anywhere in RAM
         .quad   0, 0, 0
         .ascii  "ARM\x64"
         .long   0

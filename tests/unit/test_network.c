@@ -440,6 +440,49 @@ static void test_receiver_without_frames(void **state)
     assert_int_equal(guest_used(boss, GUEST_TX), 3);
 }
 
+/* --- the uplink's own time ---------------------------------------------------------------- */
+
+#define PERIOD 1000
+
+static struct uplink clockwork;
+static unsigned clockwork_polls;
+
+static unsigned clockwork_poll(struct uplink *u, unsigned budget, uplink_receive_fn receive)
+{
+    (void)budget;
+    (void)receive;
+    clockwork_polls++;
+    u->poll_by = counter_now() + PERIOD;
+    return 0;
+}
+
+static const struct uplink_ops clockwork_ops = {.poll = clockwork_poll};
+
+/* An uplink is polled when it says, while a VM runs and while all sleep. */
+static void test_polled_in_time(void **state)
+{
+    (void)state;
+    clockwork = (struct uplink){.ops = &clockwork_ops, .poll_by = counter_now() + PERIOD};
+    clockwork_polls = 0;
+    network_set_uplink(&clockwork);
+    machine_interrupt();
+    assert_ptr_equal(machine_current(), boss);
+    assert_int_equal(clockwork_polls, 0);
+    assert_true(host_timer_deadline() <= clockwork.poll_by);
+    host_time_advance(PERIOD);
+    machine_interrupt();
+    assert_int_equal(clockwork_polls, 1);
+    machine_trap(TOKLAT_IDLE, FOREVER, 0);
+    assert_null(machine_current());
+    for (unsigned i = 2; i < 10; i++) {
+        assert_int_equal(host_timer_deadline(), clockwork.poll_by);
+        host_time_advance(PERIOD);
+        machine_interrupt();
+        assert_int_equal(clockwork_polls, i);
+        assert_null(machine_current());
+    }
+}
+
 #define net_test(f) cmocka_unit_test_setup_teardown(f, setup, teardown_machine)
 
 int main(void)
@@ -464,6 +507,7 @@ int main(void)
         net_test(test_delivery_without_frames),
         net_test(test_doorbell_without_frames),
         net_test(test_receiver_without_frames),
+        net_test(test_polled_in_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
