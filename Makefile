@@ -127,7 +127,7 @@ soak: all
 	@tools/soak --boots $(SOAK)
 
 test: all $(UBOOT_DISK) test-cards $(LOAD) $(UNIT_TESTS) $(FUZZ_TESTS)
-	@tools/test-all --system $(UNIT_TESTS) $(FUZZ_TESTS)
+	@tools/test-all --system tools/check-model $(UNIT_TESTS) $(FUZZ_TESTS)
 
 model:
 	@tools/test-all tools/check-model

@@ -13,12 +13,14 @@
  * of `called` is before the SGI by the DSB in the driver's send(), and the acknowledge is before
  * the receiver's exchange by the DSB there.
  *
- * Mutations: 1 the receiver clears `called` after the look; 2 the sender looks at `called` before it
- * writes the message; 3 room is given back before the message was read.
+ * Mutations, from pan's environment: 1 the receiver clears `called` after the look; 2 the sender
+ * looks at `called` before it writes the message; 3 room is given back before the message was read.
  */
-#ifndef BREAK
-#define BREAK 0
-#endif
+c_decl {
+\#include <stdlib.h>
+}
+hidden byte mutation;
+
 #define MESSAGES 3
 #define SLOTS 2
 
@@ -35,13 +37,13 @@ proctype sender(byte self)
     for (i : 1 .. MESSAGES) {
         given[self] - taken[self] < SLOTS;
         if
-        :: BREAK == 2 -> atomic { was = called; called = 1 }
+        :: mutation == 2 -> atomic { was = called; called = 1 }
         :: else
         fi;
         DATA(self, given[self]) = i;
         given[self] = given[self] + 1; /* release */
         if
-        :: BREAK != 2 -> atomic { was = called; called = 1 }
+        :: mutation != 2 -> atomic { was = called; called = 1 }
         :: else
         fi;
         if
@@ -61,7 +63,7 @@ end:
     irq;
     atomic { asleep = 0; irq = 0 };
     if
-    :: BREAK != 1 -> called = 0
+    :: mutation != 1 -> called = 0
     :: else
     fi;
     for (from : 0 .. 1) {
@@ -69,7 +71,7 @@ end:
         do
         :: taken[from] != last ->
             if
-            :: BREAK == 3 -> taken[from] = taken[from] + 1; m = DATA(from, taken[from] - 1)
+            :: mutation == 3 -> taken[from] = taken[from] + 1; m = DATA(from, taken[from] - 1)
             :: else -> m = DATA(from, taken[from]); taken[from] = taken[from] + 1 /* release */
             fi;
             assert(m == seen[from] + 1); /* each once, in order */
@@ -78,7 +80,7 @@ end:
         od
     }
     if
-    :: BREAK == 1 -> called = 0
+    :: mutation == 1 -> called = 0
     :: else
     fi;
     goto sleeps
@@ -86,6 +88,7 @@ end:
 
 init
 {
+    c_code { mutation = getenv("MUTATION") ? atoi(getenv("MUTATION")) : 0; };
     atomic { run sender(0); run sender(1); run receiver() };
     timeout ->
     assert(seen[0] == MESSAGES && seen[1] == MESSAGES)

@@ -1,39 +1,53 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * VMs between CPUs: core/move.c, core/network.c and what of core/run.c, core/fetch.c,
- * core/residence.c and core/ending.c moves VMs. Three CPUs: the keeper 0, homes 1 and 2; frames
- * come from outside, at CPU 0, and from a VM that stays at CPU 2.
+ * core/residence.c, core/ending.c and core/shutdown.c moves VMs. Three CPUs: the keeper 0, homes 1
+ * and 2; frames come from outside, at CPU 0, and from a VM that stays at CPU 2.
  *
- * What is proven, for the budgets of tools/check-model:
+ * What tools/check-model shows, in all states of each of its proofs, whose bounds stand there:
  *   touch()      only the CPU that a VM belongs to touches it (vm.owner, a ghost), so vm.where says
  *                the truth wherever it names the CPU that reads it;
  *   frames[]     no frame is handed over twice, and each is handed over or dropped where the code
  *                counts it;
  *   quiet()      when nothing more can happen, every event was seen, all questions are answered,
- *                nobody waits for a message, and a machine that stops has written every VM;
- *   must_send()  short messages fit;
- *   no cycle     (spin's non-progress cycles, under weak fairness) nothing goes round for ever.
+ *                each once, no message waits, and a machine that stops has written every VM;
+ *   written      who goes out has not run since its record was made, and has no event that would
+ *                not wake it (residence_written);
+ *   must_send()  short messages fit.
+ *
+ * And of the proofs that say so, that there is no cycle: every run ends, so it ends in a state that
+ * is quiet, and what was posted, sent and asked for has been seen. No fairness is needed but that a
+ * CPU with something to do does something, and that a trap ends: it takes no more mail than there
+ * was as it began (mail_take reads `given` once). That irq_dispatch is not called back by the next
+ * SGI for ever is not shown; mutation 21 is what happens then.
  *
  * Not so, and not promised: that frames from one sender come in order. One that is passed on by a
  * VM's last CPU may come after one that was sent later, straight to the new.
  *
- * Every atomic block reads or writes at most one thing that another CPU writes: a ring, vm.where,
- * or `stopping`. Promela is sequentially consistent and the machine is not. What carries over:
- * all of a VM is written before the release of its message (mail_send) and read after the acquire
- * of it (take_ring). vm.where itself is released and acquired alone; who reads an old value sends
- * to a CPU that the VM has left, which passes on. For that, only the CPU that a VM leaves has to
- * know it at once, and that CPU wrote it.
+ * Left out: the order of evictions, `hungry` and lack of frames (a read that cannot begin is tried
+ * again at once), the uplink, the keeper's own VMs, and vm_control's callers.
  *
- * A mutation (-DBREAK=n) is a model that is wrong in one place. All must be found wrong:
- *    1  event_post wakes a VM that departs           9  move_depart while pages are read
- *    2  park_elsewhere overwrites why MOVE_EVICT    10  a CPU that cannot send takes no mail
- *    3  wake does not take an eviction back         11  GIVE of a VM that departs for EVICT: no GONE
- *    4  run_arrived does not look at events         12  GONE is not asked about again
- *    5  MOVE_LOAD: run_go_on in place of run_wake   13  the VM's message before vm.where
- *    6  an ended VM that was asked for is kept      14  take does not set vm.where
- *    7  two GIVEs, one answer                       15  a refused departure is forgotten
- *    8  come_to_leave does not look at events       16  MAIL_ALL takes one VM
- *   17  a CPU without anybody to give says nothing  18  a frame's slot is a VM's, too: no reserve
+ * An atomic block is what a CPU does between two looks at what others write: a ring, vm.where,
+ * `stopping`. One that sends what it has read vm.where for may do so at once, since the message
+ * waits in its ring for any time. Promela is sequentially consistent and the machine is not. What
+ * carries over: all of a VM is written before the release of its message (mail_send) and read after
+ * the acquire of it (take_ring). vm.where itself is released and acquired alone; who reads an old
+ * value sends to a CPU that the VM has left, which passes on. For that, only the CPU that a VM
+ * leaves has to know it at once, and that CPU wrote it.
+ *
+ * A mutation is a model that is wrong in one place. All must be found wrong:
+ *    1  event_post wakes a VM that departs          12  GONE is not asked about again
+ *    2  park_elsewhere overwrites why MOVE_EVICT    13  the VM's message before vm.where
+ *    3  wake does not take an eviction back         14  take does not set vm.where
+ *    4  run_arrived does not look at events         15  a refused departure is forgotten
+ *    5  MOVE_LOAD: run_go_on in place of run_wake   16  give_all does not find the spared
+ *    6  an ended VM that was asked for is kept      17  give_first says nothing for nobody
+ *    7  two GIVEs, one answer                       18  a frame's slot is a VM's, too: no reserve
+ *    8  come_to_leave does not look at events       19  send_home of one that idles, stopping
+ *    9  move_depart while pages are read            20  keep of MOVE_ALL does not look at events
+ *   10  next_slow takes no mail while rings are     21  a trap takes mail while there is any
+ *       full                                            (a cycle)
+ *   11  GIVE of a VM that departs for EVICT: no GONE
  */
 #include "state.pml"
 #include "vm.pml"
@@ -42,7 +56,7 @@
 
 inline must_send(to, kind, v)
 {
-    assert(room(self, to, RING_SLOTS));
+    assert(room(self, to, ring_slots));
     RING(self, to) ! kind, 0, v, 0
 }
 
@@ -60,7 +74,8 @@ inline send_frame(to, v, n)
 {
     assert(to != self);
     if
-    :: room(self, to, (BREAK == 18 -> RING_SLOTS : FRAME_SLOTS)) -> RING(self, to) ! FRAME, 0, v, n
+    :: room(self, to, (mutation == 18 -> ring_slots : frame_slots)) ->
+        RING(self, to) ! FRAME, 0, v, n
     :: else -> frames[n] = DROPPED
     fi
 }
@@ -71,7 +86,7 @@ inline residence_park(v, n)
     if
     :: self != KEEPER ->
         if
-        :: vm[v].why == NOT || BREAK == 2 -> stop_and_move(v, WAIT_PAGE, PAGE)
+        :: vm[v].why == NOT || mutation == 2 -> stop_and_move(v, WAIT_PAGE, PAGE)
         :: else
         fi;
         send_frame(KEEPER, v, n)
@@ -119,12 +134,12 @@ inline depart(v)
 {
     if
     :: self == KEEPER && vm[v].ended -> then = FREE; reason = DEAD
-    :: self == KEEPER && !vm[v].ended && (vm[v].fetch || stopping) && BREAK != 9 -> /* stay */
+    :: self == KEEPER && !vm[v].ended && (vm[v].fetch || stopping) && mutation != 9 -> /* stay */
         vm[v].departing = 0;
         vm[v].why = NOT;
         gate_join(v);
         if
-        :: stopping && vm[v].wait == WAIT_NONE -> vm[v].wait = WAIT_ROOM
+        :: stopping && !vm[v].fetch -> then = ARRIVED
         :: else
         fi
     :: else ->
@@ -137,7 +152,7 @@ inline depart(v)
         gate_quit(v);
         vm[v].why = NOT;
         if
-        :: BREAK != 13 -> vm[v].where = self | ((to + 1) << GOES_SHIFT)
+        :: mutation != 13 -> vm[v].where = self | ((to + 1) << GOES_SHIFT)
         :: else
         fi;
         phase = SEND_VM
@@ -148,16 +163,16 @@ inline depart(v)
 inline send_vm(v)
 {
     if
-    :: room(self, to, (BREAK == 18 -> RING_SLOTS : VM_SLOTS)) ->
+    :: room(self, to, (mutation == 18 -> ring_slots : vm_slots)) ->
         vm[v].owner = NOBODY_S;
         vm[v].departing = 0;
         RING(self, to) ! VM, why, v, 0;
-        phase = (BREAK == 13 -> LATE_WHERE : 0)
+        phase = (mutation == 13 -> LATE_WHERE : 0)
     :: else ->
         vm[v].where = self;
         vm[v].why = why;
         vm[v].wheel = (vm[v].until -> self + 1 : 0);
-        vm[v].departing = (BREAK != 15);
+        vm[v].departing = (mutation != 15);
         tried[v] = 1;
         phase = 0
     fi
@@ -168,7 +183,7 @@ inline send_vm(v)
 inline doom(v)
 {
     if
-    :: !is_here(v) && BREAK != 12 ->
+    :: !is_here(v) && mutation != 12 ->
         move_next_stop(v);
         must_send(stop_at, GIVE, v)
     :: else -> /* vm_destroy, end_doom */
@@ -200,9 +215,13 @@ inline come_to_leave(v)
     fi;
     if
     :: vm[v].leaving
-    :: !vm[v].leaving && vm[v].ended && BREAK != 6 -> then = MOVE; reason = ENDED
-    :: !vm[v].leaving && !vm[v].ended && vm[v].wait >= WAIT_IDLE && BREAK != 8 -> then = ARRIVED
-    :: else -> then = GO_ON
+    :: !vm[v].leaving && vm[v].ended && mutation != 6 -> then = MOVE; reason = ENDED
+    :: !vm[v].leaving && !vm[v].ended && vm[v].wait >= WAIT_IDLE && mutation != 8 -> then = ARRIVED
+    :: else ->
+        if
+        :: then == 0 -> then = GO_ON
+        :: else
+        fi
     fi
 }
 
@@ -221,8 +240,12 @@ inline keep(v)
     :: d == WANTED -> doom(v)
     :: d == LOAD ->
         choose_home(v);
-        then = (BREAK == 5 -> GO_ON : WAKE)
-    :: d == STOP /* it is written like all others */
+        then = (mutation == 5 -> GO_ON : WAKE)
+    :: d == STOP -> /* it is written like all others; perhaps as one that has woken */
+        if
+        :: vm[v].wait >= WAIT_IDLE && mutation != 20 -> then = ARRIVED
+        :: else
+        fi
     fi
 }
 
@@ -231,7 +254,7 @@ inline take(v)
     assert(vm[v].owner == NOBODY_S);
     vm[v].owner = self;
     if
-    :: BREAK != 14 -> vm[v].where = self
+    :: mutation != 14 -> vm[v].where = self
     :: else
     fi;
     gate_join(v);
@@ -247,7 +270,8 @@ inline take(v)
 inline give(v)
 {
     if
-    :: !is_here(v) || (vm[v].why == EVICT && BREAK != 11) || (vm[v].why == WANTED && BREAK != 7) ->
+    :: !is_here(v) || (vm[v].why == EVICT && mutation != 11) ||
+       (vm[v].why == WANTED && mutation != 7) ->
         must_send(KEEPER, GONE, v)
     :: else -> stop_and_move(v, WAIT_ROOM, WANTED)
     fi
@@ -260,21 +284,23 @@ inline give_first()
 {
     if
     :: in_pool(0) -> v = 0; stop_and_move(v, WAIT_ROOM, EVICT)
-    :: in_pool(VMS - 1) -> v = VMS - 1; stop_and_move(v, WAIT_ROOM, EVICT)
-    :: !in_pool(0) && !in_pool(VMS - 1) ->
+    :: in_pool(vms - 1) -> v = vms - 1; stop_and_move(v, WAIT_ROOM, EVICT)
+    :: !in_pool(0) && !in_pool(vms - 1) ->
         if
-        :: BREAK != 17 -> must_send(KEEPER, NOBODY, 0)
+        :: mutation != 17 -> must_send(KEEPER, NOBODY, 0)
         :: else
         fi
     fi
 }
 
 /* One VM a step; until there is nobody, the message is not given back. */
+#define stays(u) (vm[u].owner == self && vm[u].why == NOT && !vm[u].ended && \
+                  (vm[u].gate != SPARED || mutation != 16))
 inline give_all()
 {
     if
-    :: in_pool(0) -> v = 0; stop_and_move(v, WAIT_ROOM, STOP); phase = (BREAK != 16 -> 0 : POP)
-    :: in_pool(VMS - 1) -> v = VMS - 1; stop_and_move(v, WAIT_ROOM, STOP); phase = 0
+    :: stays(0) -> v = 0; stop_and_move(v, WAIT_ROOM, STOP); phase = 0
+    :: stays(vms - 1) -> v = vms - 1; stop_and_move(v, WAIT_ROOM, STOP); phase = 0
     :: else
     fi
 }
@@ -345,8 +371,8 @@ inline enter(v)
 /* Guests run between traps; a trap is over when all have departed, or were tried. */
 #define runs(u) (phase == 0 && !trap && vm[u].mux == self + 1)
 #define waits(u) (phase == 0 && vm[u].owner == self && vm[u].departing && tried[u])
-#define mail(a) (phase == 0 && len(RING(a, self)) > 0 && \
-                 !(BREAK == 10 && !trap && (waits(0) || waits(VMS - 1))))
+#define mail(a) (phase == 0 && len(RING(a, self)) > 0 && left != NO_MORE && \
+                 !(mutation == 10 && !trap && (waits(0) || waits(vms - 1))))
 #define keeps(u) (phase == 0 && self == KEEPER && vm[u].owner == KEEPER)
 #define gate_may(u) (keeps(u) && evicts > 0 && !stopping && vm[u].state == LIVE && \
                      (vm[u].gate == IDLE || vm[u].gate == BUSY))
@@ -365,7 +391,7 @@ inline choose(u)
     :: keeps(u) && vm[u].state == COMING && vm[u].waiter && !stopping -> op = ARRIVE
     :: self == KEEPER && phase == 0 && to_write(u) -> op = WRITE_OUT
     :: self == KEEPER && phase == 0 && gives > 0 && !stopping -> op = DESTROY
-    :: waits(u) && !trap && room(self, (self == KEEPER -> vm[u].home : KEEPER), VM_SLOTS) ->
+    :: waits(u) && !trap && room(self, (self == KEEPER -> vm[u].home : KEEPER), vm_slots) ->
         op = NO_OP; tried[u] = 0; trap = 1
     fi;
     v = u
@@ -403,6 +429,11 @@ inline handle()
     RING(from, self) ? < k, d, v, n >;
     phase = POP;
     if
+    :: batches && left == 0 ->
+        left = len(RING((self + 1) % 3, self)) + len(RING((self + 2) % 3, self))
+    :: else
+    fi;
+    if
     :: k == FRAME -> network_deliver(v, n)
     :: k == VM -> take(v)
     :: k == GIVE -> give(v)
@@ -416,7 +447,8 @@ inline handle()
 proctype cpu(byte self; byte to_send)
 {
     byte v, n, k, d, g, from, to, why, stop_at, op, phase, then, reason;
-    bit trap, popping, tried[VMS];
+    byte left; /* with `batches`: messages that this trap may still take; 0: it has taken none */
+    bit trap, popping, tried[VMS_MAX];
 end:
     do
     :: atomic {
@@ -424,7 +456,7 @@ end:
            :: mail((self + 1) % 3) -> from = (self + 1) % 3; op = MAIL
            :: mail((self + 2) % 3) -> from = (self + 2) % 3; op = MAIL
            :: choose(0)
-           :: choose(VMS - 1)
+           :: choose(vms - 1)
            :: phase == 0 && to_send > 0 -> op = DELIVER
            :: may_ask(1) -> ask(1); op = NO_OP; trap = 1
            :: may_ask(2) -> ask(2); op = NO_OP; trap = 1
@@ -436,7 +468,10 @@ end:
                op = NO_OP;
                trap = 1
            :: phase == 0 && self == KEEPER && budget > 0 -> give_back(); op = NO_OP
-           :: phase == 0 && trap && !departs(0) && !departs(VMS - 1) -> trap = 0; op = NO_OP
+           :: phase == 0 && trap && !departs(0) && !departs(vms - 1) ->
+               trap = 0;
+               left = 0;
+               op = NO_OP
            :: phase == PASS_ON ->
                move_next_stop(v);
                send_frame(stop_at, v, n);
@@ -447,11 +482,20 @@ end:
                vm[v].where = self | ((to + 1) << GOES_SHIFT);
                phase = 0;
                op = NO_OP
-           :: phase == POP -> RING(from, self) ? _, _, _, _; popping = 0; phase = 0; op = NO_OP
+           :: phase == POP ->
+               RING(from, self) ? _, _, _, _;
+               popping = 0;
+               phase = 0;
+               op = NO_OP;
+               if
+               :: left > 1 -> left--
+               :: left == 1 -> left = NO_MORE
+               :: else
+               fi
            fi;
            if
-           :: op == MAIL || op >= EXPIRE -> trap = 1; tried[0] = 0; tried[VMS - 1] = 0
-           :: op == GUEST -> trap = 1; tried[0] = 0; tried[VMS - 1] = 0
+           :: op == MAIL || op >= EXPIRE -> trap = 1; tried[0] = 0; tried[vms - 1] = 0
+           :: op == GUEST -> trap = 1; tried[0] = 0; tried[vms - 1] = 0
            :: else
            fi;
            if
@@ -469,8 +513,8 @@ end:
            :: op == DESTROY -> destroy(v)
            :: op == DELIVER ->
                to_send--;
-               n = (self == KEEPER -> to_send : FRAMES_OUT + to_send);
-               v = to_send % VMS;
+               n = (self == KEEPER -> to_send : FRAMES_MAX / 2 + to_send);
+               v = to_send % vms;
                frames[n] = SENT;
                network_deliver(v, n)
            :: op == NO_OP
@@ -512,15 +556,18 @@ proctype quiet()
     byte i;
     timeout ->
     atomic {
-        for (i : 0 .. FRAMES - 1) {
-            assert(frames[i] == TAKEN || frames[i] == DROPPED || stopping)
+        for (i : 0 .. FRAMES_MAX - 1) {
+            assert(frames[i] == UNSENT || frames[i] == TAKEN || frames[i] == DROPPED || stopping)
         }
         for (i : 0 .. 8) {
             assert(len(ring[i]) == 0)
         }
         assert(asked[1] == 0 && asked[2] == 0 && doomed == 0);
         vm_is_quiet(0);
-        vm_is_quiet(VMS - 1)
+        if
+        :: vms > 1 -> vm_is_quiet(1)
+        :: else
+        fi
     }
 }
 
@@ -528,7 +575,8 @@ init
 {
     byte i;
     atomic {
-        for (i : 0 .. VMS - 1) {
+        set_up();
+        for (i : 0 .. vms - 1) {
             vm[i].where = 1;
             vm[i].owner = 1;
             vm[i].home = 1;
@@ -536,11 +584,11 @@ init
             vm[i].sched = READY;
             vm[i].mux = 2;
             vm[i].gate = BUSY;
-            vm[i].cold = COLD
+            vm[i].cold = cold
         }
-        run cpu(KEEPER, FRAMES_OUT);
+        run cpu(KEEPER, frames_out);
         run cpu(1, 0);
-        run cpu(2, FRAMES_PEER);
+        run cpu(2, frames_peer);
         run quiet()
     }
 }

@@ -1,67 +1,67 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What tests/model/move.pml is made of: the kinds of messages and VMs' states as in the C files, and
- * the budgets of the environment. A budget may be given back unspent at any time, so what holds for
- * some asks, faults and frames holds for fewer.
+ * What tests/model/move.pml is made of: the kinds of messages and the states of VMs as in the C
+ * files, and the budgets of the environment. A budget may be given back unspent at any time, so what
+ * holds for some asks, faults and timeouts holds for fewer.
+ *
+ * Budgets, sizes and the mutation come from pan's environment, so that one pan serves all proofs;
+ * what is not named is as set_up says. `hidden` is constant in a run, and no part of a state.
  */
-#ifndef BREAK
-#define BREAK 0 /* a mutation: see move.pml */
-#endif
-#ifndef VMS
-#define VMS 1
-#endif
-#ifndef FRAMES_OUT
-#define FRAMES_OUT 1 /* that come from outside, at the keeper */
-#endif
-#ifndef FRAMES_PEER
-#define FRAMES_PEER 1 /* from a VM of CPU 2 */
-#endif
-#ifndef TIMERS
-#define TIMERS 0
-#endif
-#ifndef ASKS
-#define ASKS 0
-#endif
-#ifndef EVICTS
-#define EVICTS 0 /* of idle VMs that are the keeper's, and writes that fail */
-#endif
-#ifndef GIVES
-#define GIVES 0
-#endif
-#ifndef COLD
-#define COLD 0 /* pages of each VM that are in the store at first */
-#endif
-#ifndef FAILS
-#define FAILS 0 /* reads that cannot begin */
-#endif
-#ifndef LOADS
-#define LOADS 0
-#endif
-#ifndef ENDS
-#define ENDS 0
-#endif
-#ifndef STOPS
-#define STOPS 0
-#endif
+c_decl {
+\#include <stdlib.h>
+static int value(const char *name, int otherwise)
+{
+    const char *v = getenv(name);
+    return v ? atoi(v) : otherwise;
+}
+}
+
+hidden byte mutation; /* see move.pml */
+hidden byte vms, frame_slots, vm_slots, ring_slots;
+hidden byte frames_out;  /* that come from outside, at the keeper */
+hidden byte frames_peer; /* from a VM of CPU 2 */
+hidden byte cold;        /* pages of each VM that are in the store at first */
+hidden byte batches;      /* a trap takes no more mail than there is as it begins: cpu.left */
+
+/* Budgets. */
+byte timers;
+byte asks;
+byte evicts; /* of VMs that are the keeper's, and writes that fail */
+byte gives;
+byte fails; /* reads that cannot begin */
+byte loads;
+byte ends;
+byte stops;
+
+#define set_up() c_code { \
+    mutation = value("MUTATION", 0); \
+    vms = value("VMS", 1); \
+    frame_slots = value("FRAME_SLOTS", 2); \
+    vm_slots = value("VM_SLOTS", 3); \
+    ring_slots = vm_slots + value("SHORT_SLOTS", ASKED_MAX + value("GIVES", 0) + 1); \
+    frames_out = value("FRAMES_OUT", 1); \
+    frames_peer = value("FRAMES_PEER", 1); \
+    cold = value("COLD", 0); \
+    batches = value("BATCHES", 0) && mutation != 21; \
+    now.timers = value("TIMERS", 0); \
+    now.asks = value("ASKS", 0); \
+    now.evicts = value("EVICTS", 0); \
+    now.gives = value("GIVES", 0); \
+    now.fails = value("FAILS", 0); \
+    now.loads = value("LOADS", 0); \
+    now.ends = value("ENDS", 0); \
+    now.stops = value("STOPS", 0); \
+}
 
 #define CPUS 3
 #define KEEPER 0
-#define FRAMES (FRAMES_OUT + FRAMES_PEER)
+#define VMS_MAX 2
+#define FRAMES_MAX 4 /* the first half from outside */
 
 /* core/mail.c: a ring takes frames, VMs and short messages up to different marks. What is left for
  * short ones holds all questions, or all answers, that can be under way at a time. */
-#ifndef FRAME_SLOTS
-#define FRAME_SLOTS 2
-#endif
-#ifndef VM_SLOTS
-#define VM_SLOTS 3
-#endif
-#ifndef SHORT_SLOTS
-#define SHORT_SLOTS (ASKED_MAX + DOOMED_MAX + 1)
-#endif
-#define RING_SLOTS (VM_SLOTS + SHORT_SLOTS)
+#define RING_SLOTS_MAX 7
 #define ASKED_MAX 1
-#define DOOMED_MAX GIVES
 
 /* enum mail_kind */
 #define FRAME 1
@@ -141,18 +141,14 @@ typedef stub {
 };
 #define NOBODY_S 7
 
-stub vm[VMS];
-chan ring[9] = [RING_SLOTS] of { byte, byte, byte, byte }; /* kind, detail, VM, frame */
+stub vm[VMS_MAX];
+chan ring[9] = [RING_SLOTS_MAX] of { byte, byte, byte, byte }; /* kind, detail, VM, frame */
 #define PARKED 1
-chan parked[VMS] = [PARKED] of { byte };
-byte frames[FRAMES];
+chan parked[VMS_MAX] = [PARKED] of { byte };
+byte frames[FRAMES_MAX];
 byte asked[CPUS];
 byte doomed;
 bit stopping;
-
-/* Budgets. */
-byte timers = TIMERS, asks = ASKS, evicts = EVICTS, gives = GIVES, fails = FAILS, loads = LOADS;
-byte ends = ENDS, stops = STOPS;
 
 #define RING(a, b) ring[(a) * 3 + (b)]
 #define GOES_SHIFT 4
@@ -160,7 +156,7 @@ byte ends = ENDS, stops = STOPS;
 /* Where a step goes on. */
 #define PASS_ON 1    /* a frame whose VM is not here: vm.where is read again */
 #define SEND_VM 2    /* the message of a VM that departs */
-#define LATE_WHERE 3 /* BREAK 13 */
+#define LATE_WHERE 3 /* mutation 13 */
 #define POP 4        /* a message has been handled, and its room is given back */
 
 /* Which step: `op`, of VM `v`. */
@@ -178,3 +174,5 @@ byte ends = ENDS, stops = STOPS;
 #define MAIL 12
 #define DELIVER 13
 #define NO_OP 0
+
+#define NO_MORE 255 /* cpu.left */

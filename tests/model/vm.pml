@@ -101,7 +101,8 @@ inline finish(v)
             vm[v].events = 1;
             if
             :: vm[v].state != LIVE -> residence_want(v)
-            :: vm[v].state == LIVE && vm[v].wait >= WAIT_IDLE && (vm[v].why == NOT || BREAK == 1) ->
+            :: vm[v].state == LIVE && vm[v].wait >= WAIT_IDLE &&
+               (vm[v].why == NOT || mutation == 1) ->
                 then = AWAKE
             :: else
             fi
@@ -125,7 +126,7 @@ inline finish(v)
             :: else ->
                 event_gather(v);
                 if
-                :: vm[v].wait >= WAIT_IDLE && vm[v].pending && BREAK != 4 -> then = AWAKE
+                :: vm[v].wait >= WAIT_IDLE && vm[v].pending && mutation != 4 -> then = AWAKE
                 :: else -> gate_idle(v)
                 fi
             fi
@@ -136,7 +137,7 @@ inline finish(v)
     :: then == AWAKE ->
         vm[v].wheel = 0;
         if
-        :: vm[v].leaving && BREAK != 3 -> residence_keep(v)
+        :: vm[v].leaving && mutation != 3 -> residence_keep(v)
         :: else
         fi;
         gate_wake(v);
@@ -165,7 +166,12 @@ inline finish(v)
     :: then == WAKE && vm[v].home != self && !vm[v].fetch ->
         if
         :: !stopping -> then = MOVE; reason = HOME
-        :: stopping && vm[v].wait == WAIT_NONE -> vm[v].wait = WAIT_ROOM
+        :: stopping && (vm[v].wait == WAIT_NONE || mutation != 19) ->
+            if
+            :: vm[v].wait == WAIT_IDLE -> event_gather(v); vm[v].pending = 0
+            :: else
+            fi;
+            vm[v].wait = WAIT_ROOM
         :: else
         fi
     :: else
@@ -284,28 +290,42 @@ inline snapshot_write(v)
     vm[v].leaving = 1
 }
 
-/* gate_evict, leave, residence_write_out; run_go_on of a busy one is what it ends with. */
+/* What residence_write_out ends with when it fails, and its VM can run: run_go_on; under
+ * GATE_LEAVING, where gate_wake does nothing. */
+inline evict_failed(v)
+{
+    if
+    :: vm[v].wait == WAIT_ROOM ->
+        vm[v].wait = WAIT_NONE;
+        if
+        :: stopping -> then = WAKE
+        :: else -> then = MOVE; reason = HOME
+        fi
+    :: else
+    fi
+}
+
+/* evict of the gatekeeper, leave, residence_write_out. A write that fails: the store is busy
+ * (GATE_LATER), or full, or the VM is too large for it (GATE_NEVER). */
 inline evict(v)
 {
     touch(v);
     if
     :: vm[v].why != NOT /* GATE_LATER */
-    :: vm[v].why == NOT && (vm[v].ended || vm[v].fetch) -> vm[v].gate = SPARED /* GATE_NEVER */
-    :: else ->
-        if
-        :: vm[v].sched != BLOCKED || vm[v].wait == WAIT_ROOM -> then = GO_ON
-        :: else
-        fi;
+    :: vm[v].why == NOT && (vm[v].ended || vm[v].fetch || vm[v].wheel != 0) ->
+        vm[v].gate = SPARED /* GATE_NEVER; with a timeout: it passes soon */
+    :: vm[v].why == NOT && !vm[v].ended && !vm[v].fetch ->
         run_stop(v, WAIT_ROOM);
         if
         :: vm[v].cold ->
+            evict_failed(v);
             fetch_begin(v);
             vm[v].gate = (vm[v].fetch -> SPARED : vm[v].gate)
-        :: !vm[v].cold && evicts > 0 -> evicts-- /* the store has no room now: GATE_LATER */
+        :: !vm[v].cold && evicts > 0 -> evicts--; evict_failed(v)
+        :: !vm[v].cold && evicts > 0 -> evicts--; evict_failed(v); vm[v].gate = SPARED
         :: !vm[v].cold ->
             snapshot_write(v);
-            vm[v].gate = LEAVING;
-            then = 0
+            vm[v].gate = LEAVING
         fi
     fi
 }
@@ -321,6 +341,8 @@ inline residence_written(v, ok)
         if
         :: ok && !(vm[v].events && stopping) ->
             assert(!vm[v].ran); /* it has not run since its record was made */
+            assert(vm[v].can_run == (vm[v].wait == WAIT_ROOM)); /* the index says so, too */
+            assert(vm[v].can_run || !vm[v].pending); /* or nothing would wake it */
             vm[v].wheel = 0;
             vm_discard(v);
             vm[v].state = STORED;
