@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What tests/model/move.pml is made of: the kinds of messages and the states of VMs as in the C
- * files, and the budgets of the environment. A budget may be given back unspent at any time, so what
+ * files, and the budgets of the environment. A budget may be given back unspent at any time: what
  * holds for some asks, faults and timeouts holds for fewer.
  *
  * Budgets, sizes and the mutation come from pan's environment, so that one pan serves all proofs;
