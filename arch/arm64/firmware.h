@@ -14,8 +14,8 @@ void firmware_find(const void *fdt);
  * ERR_UNSUPPORTED: there is no PSCI; ERR_IO: it refuses, with `*answer`. */
 enum err firmware_start_cpu(uint64_t affinity, uint64_t entry, int *answer) MUST_USE;
 
-/* The watchdog of a BCM2835: found and mapped; resets the machine, or has its firmware leave it off,
- * and returns only if there is none. */
+/* The watchdog of a BCM2835: found and mapped; resets the machine, or has its firmware leave it
+ * off, and returns only if there is none. */
 void bcm2835_pm_find(const void *fdt);
 void bcm2835_pm_reset(bool halt);
 
