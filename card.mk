@@ -34,7 +34,8 @@ CARD_VMS := 65536
 sdcard: $(if $(filter $(BOARDS),$(BOARD)),$(CARD),sdcard-needs-a-board)
 
 # What tests look at, of both boards.
-test-cards: $(BOARD_TREES) $(foreach b,$(BOARDS),build/toklat-$b.img build/toklat-$b-uboot.img build/toklat-$b.itb)
+test-cards: $(BOARD_TREES) $(foreach b,$(BOARDS), \
+	build/toklat-$b.img build/toklat-$b-uboot.img build/toklat-$b.itb)
 
 sdcard-needs-a-board:
 	@echo 'make sdcard: say BOARD=rpi3 or BOARD=rpi4' >&2; false

@@ -47,14 +47,15 @@ static enum err read_entry(const uint8_t *entry, struct partition *all, unsigned
     struct partition *p = &all[i];
     *p = (struct partition){word(entry + 8), word(entry + 12)};
     if (entry[4] == TYPE_GPT) {
-        return refuse(why, ERR_UNSUPPORTED, "type (GPT, an MBR is needed)", TYPE_GPT, 0);
+        return refuse(why, ERR_UNSUPPORTED, "type of a partition (GPT; an MBR is needed)", TYPE_GPT,
+                      PARTITION_STORE);
     }
     if (entry[4] == TYPE_NONE) {
         *p = (struct partition){0, 0};
         return OK;
     }
     if (p->first == 0 || p->sectors == 0) {
-        return refuse(why, ERR_INVALID, "first sector or size of partition", i + 1, 0);
+        return refuse(why, ERR_INVALID, "first sector or size of a partition", 0, 1);
     }
     if (p->first + p->sectors > sectors) {
         return refuse(why, ERR_RANGE, "end of partition", p->first + p->sectors, sectors);
@@ -90,9 +91,7 @@ enum err partition_find(const void *sector, uint64_t sectors, struct partition *
             *out = all[i];
         }
     }
-    return out->sectors > 0
-               ? OK
-               : refuse(why, ERR_NOT_FOUND, "partitions of type 0xDA", 0, PARTITION_STORE);
+    return out->sectors > 0 ? OK : refuse(why, ERR_NOT_FOUND, "partitions of type 0xDA", 0, 1);
 }
 
 /* --- boot ----------------------------------------------------------------------------------- */

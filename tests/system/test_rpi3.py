@@ -12,6 +12,8 @@ from machine import ROOT, Machine, make_deployment
 from test_slip import fetch
 from test_slip_host import needs_namespace
 
+pytestmark = pytest.mark.own_machine
+
 TOOL_SECONDS = 30
 BOOT_SECONDS = 120
 HEADER_MAGIC = slice(56, 60)  # of an arm64 Image: "ARM\x64"

@@ -21,7 +21,10 @@ def has_board():
     return "raspi4b" in done.stdout
 
 
-pytestmark = pytest.mark.skipif(not has_board(), reason="this QEMU has no raspi4b (9.0 has it)")
+pytestmark = [
+    pytest.mark.own_machine,
+    pytest.mark.skipif(not has_board(), reason="this QEMU has no raspi4b (9.0 has it)"),
+]
 
 
 @pytest.fixture(name="initrd", scope="module")

@@ -18,7 +18,7 @@ from test_slip_host import MISSING, NAMESPACE, ROOT
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"no namespace: {MISSING}")
 
 SECONDS = 120
-BOARD_TREE = ROOT / "build/boards/rpi3.dtb"
+BOARD_TREE = ROOT / "build/trees/bcm2837-rpi-3-b.dtb"
 
 # Machine: its UART, and QEMU's arguments. The line is the last serial port.
 MACHINES = {
