@@ -314,6 +314,7 @@ static bool work(void)
 {
     gatekeeper.own.due = false;
     if (!is_open) {
+        fetch_work();
         gatekeeper.own.due = group_starts_due > 0;
         return false;
     }

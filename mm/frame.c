@@ -54,14 +54,20 @@ enum err frame_alloc(enum frame_kind kind, uint32_t owner, pa_t *out)
     return OK;
 }
 
+void frame_spill(void)
+{
+    struct frame_cache *c = frame_map.caches[cpu_index()];
+    buddy_give(c->frames, c->used);
+    c->used = 0;
+}
+
 enum err frame_alloc_block(enum frame_kind kind, uint32_t owner, unsigned order, pa_t *out)
 {
     CHECK(order <= FRAME_ORDER_MAX);
     struct frame_cache *c = frame_map.caches[cpu_index()];
     uint32_t first = buddy_take_block(order);
     if (first == NO_FRAME && c->used > 0) {
-        buddy_give(c->frames, c->used);
-        c->used = 0;
+        frame_spill();
         first = buddy_take_block(order);
     }
     if (first == NO_FRAME) {
