@@ -45,7 +45,7 @@ static enum err ring_init(struct ring *r)
     return e;
 }
 
-enum err mail_init(unsigned cpus)
+BOOT enum err mail_init(unsigned cpus)
 {
     enum err e = OK;
     memset(rings, 0, sizeof(rings));

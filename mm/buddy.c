@@ -90,7 +90,7 @@ static struct batch *batch_pop(void)
     return b;
 }
 
-void buddy_init(void)
+BOOT void buddy_init(void)
 {
     lock = (struct lock){0};
     batches = NULL;
@@ -99,7 +99,7 @@ void buddy_init(void)
     }
 }
 
-void buddy_give_run(uint32_t first, uint32_t end)
+BOOT void buddy_give_run(uint32_t first, uint32_t end)
 {
     while (first < end) {
         unsigned order = FRAME_ORDER_MAX;

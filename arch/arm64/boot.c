@@ -15,7 +15,7 @@
 #include "core/base/log.h"
 #include "core/base/string.h"
 
-extern char image_start[], text_end[], rodata_end[], data_end[], image_end[];
+extern char image_start[], boot_end[], text_end[], rodata_end[], image_end[];
 
 static struct machine machine;
 
@@ -157,9 +157,10 @@ static unsigned normalise(struct machine_range *r, unsigned n)
 static void describe(const void *fdt)
 {
     machine.fdt = fdt;
-    machine.el2_text_bytes = (uint64_t)(text_end - image_start);
+    machine.el2_text_bytes = (uint64_t)(text_end - boot_end);
     machine.el2_rodata_bytes = (uint64_t)(rodata_end - text_end);
     machine.el2_data_bytes = (uint64_t)(image_end - rodata_end);
+    machine.el2_boot_bytes = (uint64_t)(boot_end - image_start);
     find_ram(fdt);
     use((uint64_t)image_start, (uint64_t)(image_end - image_start));
     use((uint64_t)fdt, fdt_totalsize(fdt));

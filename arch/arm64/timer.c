@@ -76,7 +76,7 @@ void timer_start_cpu(void)
     write_sysreg(cnthp_ctl_el2, 0);
 }
 
-enum err timer_start(const void *fdt)
+BOOT enum err timer_start(const void *fdt)
 {
     int bytes;
     int node = fdt_node_offset_by_compatible(fdt, -1, "arm,armv8-timer");

@@ -267,13 +267,13 @@ static unsigned poll(struct block_device *b)
 
 /* --- start -------------------------------------------------------------------------------- */
 
-static uint32_t config(const struct virtio_blk *d, unsigned offset)
+BOOT static uint32_t config(const struct virtio_blk *d, unsigned offset)
 {
     return mmio_read32(d->base + VIRTIO_MMIO_CONFIG + offset);
 }
 
 /* Learns what the device is from its registers. */
-static enum err learn(struct virtio_blk *d, uint64_t features, uint16_t queue_size)
+BOOT static enum err learn(struct virtio_blk *d, uint64_t features, uint16_t queue_size)
 {
     struct block_device *b = &d->device;
     uint32_t segments = features & VIRTIO_BLK_F_SEG_MAX ? config(d, CONFIG_SEG_MAX) : 1;
@@ -292,7 +292,7 @@ static enum err learn(struct virtio_blk *d, uint64_t features, uint16_t queue_si
     return OK;
 }
 
-static void start_queue(struct virtio_blk *d, uint16_t size)
+BOOT static void start_queue(struct virtio_blk *d, uint16_t size)
 {
     uint8_t *p = arch_ptr(d->memory);
     for (uint64_t i = 0; i < 1u << MEMORY_ORDER; i++) {
@@ -305,7 +305,7 @@ static void start_queue(struct virtio_blk *d, uint16_t size)
     virtio_mmio_start(d->base);
 }
 
-static enum err start(struct virtio_blk *d)
+BOOT static enum err start(struct virtio_blk *d)
 {
     uint64_t features;
     enum err e = virtio_mmio_negotiate(d->base, VIRTIO_F_VERSION_1, OPTIONAL, &features);
@@ -328,7 +328,9 @@ static void ack(struct block_device *b)
     virtio_mmio_ack(of(b)->base);
 }
 
-enum err virtio_blk_probe(const struct device *device, struct block_device **out)
+static const char device_name[] = "virtio-blk"; /* outlives the boot */
+
+BOOT enum err virtio_blk_probe(const struct device *device, struct block_device **out)
 {
     uintptr_t base = device->base;
     enum err e = virtio_mmio_find(base, DEVICE_ID_BLOCK);
@@ -340,7 +342,7 @@ enum err virtio_blk_probe(const struct device *device, struct block_device **out
     }
     struct virtio_blk *d = &devices[device_count];
     *d = (struct virtio_blk){
-        .device = {.submit = submit, .kick = kick, .poll = poll, .ack = ack, .name = "virtio-blk"},
+        .device = {.submit = submit, .kick = kick, .poll = poll, .ack = ack, .name = device_name},
         .base = base,
     };
     e = start(d);
