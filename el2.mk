@@ -54,8 +54,8 @@ build/el2/core/base/string.o: EL2_CFLAGS += -fno-tree-loop-distribute-patterns -
 # (core/base/types.h), and are given back after it: arch/arm64/toklat.ld. -flto would mix their code
 # with that of others. libfdt is one of them.
 EL2_BOOT := \
-	$(addprefix core/,archive deployment deployment_group deployment_node devices main options) \
-	core/base/devicetree \
+	$(addprefix core/,archive deployment deployment_group deployment_node devices main) \
+	$(addprefix core/,options base/devicetree) \
 	$(addprefix mm/,frame_init image store_mount store_replay) \
 	$(addprefix arch/arm64/,boot firmware mmu) \
 	dev/drivers/rtc_pl031

@@ -7,7 +7,6 @@
 #include "arch/time.h"
 #include "core/archive.h"
 #include "core/base/log.h"
-#include "core/start.h"
 #include "core/bringback.h"
 #include "core/devices.h"
 #include "core/group.h"
@@ -18,6 +17,7 @@
 #include "core/options.h"
 #include "core/residence.h"
 #include "core/run.h"
+#include "core/start.h"
 
 /* Of all frames, the part that starting VMs leaves to those that live. */
 #define KEPT_SHARE 32

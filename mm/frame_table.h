@@ -84,8 +84,9 @@ static inline uint64_t frame_range_end(struct frame_range range)
 /* The part of a range that the table spans, [*at, *end); empty if *at >= *end. */
 static inline void frame_clip(struct frame_range range, uint64_t *at, uint64_t *end)
 {
-    *at = MAX(range.base.v, frame_map.base);
-    *end = MIN(frame_range_end(range), frame_map.base + ((uint64_t)frame_map.count << PAGE_SHIFT));
+    uint64_t table_end = frame_map.base + ((uint64_t)frame_map.count << PAGE_SHIFT);
+    *at = MIN(MAX(range.base.v, frame_map.base), table_end);
+    *end = MIN(frame_range_end(range), table_end);
 }
 
 /* Only this CPU writes its counts; others may read them at any time. Free frames are not counted:

@@ -194,8 +194,8 @@ enum err machine_map_device(uint64_t base, uint64_t bytes)
     return ok ? OK : ERR_NO_MEMORY;
 }
 
-/* The level 3 entry of a page of the image, which is in no block. */
-static inline __attribute__((always_inline)) uint64_t *image_entry(uint64_t va)
+/* The level 3 entry of a page of the image; the boot's part of it is too small for blocks. */
+RESIDENT static uint64_t *image_entry(uint64_t va)
 {
     uint64_t *table = tables[0];
     for (unsigned l = 1; l < LEVELS; l++) {

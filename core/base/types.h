@@ -44,16 +44,16 @@ typedef struct {
 
 #define MUST_USE __attribute__((warn_unused_result))
 #define NORETURN __attribute__((noreturn))
+#define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
 /* Code that runs at boot alone, with its strings: its memory is given back after boot. Whole files
  * of it are listed in el2.mk (EL2_BOOT); there RESIDENT marks functions that stay, which hold no
  * strings. Neither what stays nor data that lives on may point to what goes: tools/check-boot-code
  * sees what is linked, not what boot code stores, such as a string that is written in it. */
 #define BOOT __attribute__((section(".text.at_boot")))
 #define RESIDENT __attribute__((section(".text_resident")))
-
-#define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
-#define likely(x) __builtin_expect(!!(x), 1)
-#define unlikely(x) __builtin_expect(!!(x), 0)
 
 #define NS_PER_S 1000000000ull
 #define NS_PER_MS 1000000ull
