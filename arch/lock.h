@@ -11,14 +11,27 @@
 
 struct lock {
     uint32_t held;
-    uint32_t taken; /* how often, for the debug keys */
+    uint32_t waited; /* how often it was held by another CPU */
+    uint64_t taken;  /* how often it was taken; for the debug keys */
 };
+
+/* Takes it, or gives up after so many tries. */
+static inline bool lock_try(struct lock *l, uint64_t tries)
+{
+    uint64_t left = tries;
+    while (__atomic_exchange_n(&l->held, 1, __ATOMIC_ACQUIRE)) { /* partner: lock_release */
+        if (--left == 0) {
+            return false;
+        }
+    }
+    l->taken++;
+    l->waited += left != tries;
+    return true;
+}
 
 static inline void lock_take(struct lock *l)
 {
-    while (__atomic_exchange_n(&l->held, 1, __ATOMIC_ACQUIRE)) { /* partner: lock_release */
-    }
-    l->taken++;
+    (void)lock_try(l, UINT64_MAX);
 }
 
 static inline void lock_release(struct lock *l)

@@ -53,7 +53,7 @@ enum err machine_start_cpu(const struct machine *m, unsigned cpu, int *why) MUST
 struct machine_range machine_release_boot(void) MUST_USE;
 
 /* Stops all CPUs for good: this one now, the others when they next take an interrupt, which they
- * are sent. They must have registered irq_kick(). Any CPU. */
+ * are sent. Any CPU. */
 void machine_halt(void) NORETURN;
 
 /* Implemented above arch: says on the console that EL2 is needed, and stops. Boot CPU, MMU off. */

@@ -5,6 +5,7 @@
 #include "core/fault.h"
 #include "abi/hypercall.h"
 #include "arch/irq.h"
+#include "arch/lock.h"
 #include "arch/time.h"
 #include "core/base/string.h"
 #include "core/residence.h"
@@ -14,16 +15,19 @@
 #define FRAMES_LOOKED_AT 64
 
 struct last_fault last_fault;
+static struct lock last_fault_lock; /* several CPUs may have one at a time */
 
 static void kill_for(struct vm *vm, const struct trap *t, const char *what)
 {
     const struct group *g = vm_group(vm);
+    context_unload();
+    lock_take(&last_fault_lock);
     last_fault.valid = true;
     string_copy(last_fault.name, sizeof(last_fault.name), g->config->name);
     last_fault.instance = vm_instance(vm->stub);
     last_fault.trap = *t;
-    context_unload();
     last_fault.context = vm->context;
+    lock_release(&last_fault_lock);
     vm_kill(vm, "%s (pc %llx, address %llx, ESR_EL2 %llx)", what,
             (unsigned long long)vm->context.pc, (unsigned long long)t->ipa.v,
             (unsigned long long)t->esr);

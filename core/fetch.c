@@ -60,11 +60,14 @@ bool fetch_begin(struct vm *vm, bool whole)
     return vm->fetch;
 }
 
-/* The VM goes to the keeper, and the frame behind it. */
+/* The VM goes to the keeper at the end of the trap, and the frame, which comes back here if it is
+ * there first, after it. */
 static void park_elsewhere(struct vm *vm, const uint8_t *frame, size_t bytes)
 {
-    run_stop(vm, WAIT_PAGE);
-    move_later(vm, MOVE_PAGE);
+    if (!vm->why) {
+        run_stop(vm, WAIT_PAGE);
+        move_later(vm, MOVE_PAGE);
+    }
     if (mail_send(KEEPER, MAIL_FRAME, 0, vm->stub->number, frame, bytes) != OK) {
         run_this()->not_ready++;
     }
@@ -91,8 +94,11 @@ static void wait_for_room(struct vm *vm)
 
 static void block(struct vm *vm, enum vm_wait wait)
 {
+    struct run *r = run_this();
     vm->wait = (uint8_t)wait;
-    mux_stop(&run_this()->mux, MUX_BLOCK, counter_now());
+    if (run_current(r) == vm) { /* not one that a frame for itself has stopped: park_elsewhere */
+        mux_stop(&r->mux, MUX_BLOCK, counter_now());
+    }
 }
 
 /* It is the keeper's to do what the VM waits for. */
@@ -115,10 +121,26 @@ bool residence_wait_for_page(struct vm *vm)
     return true;
 }
 
+/* A VM that does not wait for a page: it may go home now, or be asked to leave again. */
+static void stay_or_go(struct vm *vm)
+{
+    const struct timeout *t = &vm->stub->timeout;
+    if (vm->sched.state == SCHED_BLOCKED && (vm->wait == WAIT_NONE || vm->wait >= WAIT_IDLE)) {
+        run_arrived(vm, timeout_waiting(t) ? t->deadline : TICKS_NEVER);
+    } else {
+        gate_wake(&gatekeeper.own, &vm->gate);
+    }
+}
+
 void residence_fetch(struct vm *vm)
 {
-    if (!fetch_begin(vm, false) && vm->wait == WAIT_PAGE) {
+    if (fetch_begin(vm, false)) {
+        return;
+    }
+    if (vm->wait == WAIT_PAGE) {
         residence_queue_for_room(vm);
+    } else {
+        stay_or_go(vm);
     }
 }
 
@@ -130,17 +152,6 @@ static void give_up(struct vm *vm, enum err e)
              vm_instance(vm->stub), err_name(e));
     residence_counters.wakes_damaged++;
     vm_reset(vm);
-}
-
-/* A VM that does not wait for a page: it may go home now, or be asked to leave again. */
-static void stay_or_go(struct vm *vm)
-{
-    const struct timeout *t = &vm->stub->timeout;
-    if (vm->sched.state == SCHED_BLOCKED && (vm->wait == WAIT_NONE || vm->wait >= WAIT_IDLE)) {
-        run_arrived(vm, timeout_waiting(t) ? t->deadline : TICKS_NEVER);
-    } else {
-        gate_wake(&gatekeeper.own, &vm->gate);
-    }
 }
 
 /* There was no frame: what was parked is lost, as on any wire, and who needs the page waits for

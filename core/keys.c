@@ -10,10 +10,12 @@
 #include "core/fault.h"
 #include "core/footprint.h"
 #include "core/group.h"
+#include "core/move.h"
 #include "core/network.h"
 #include "core/residence.h"
-#include "core/run.h"
+#include "core/transit.h"
 #include "dev/drivers/uart.h"
+#include "mm/buddy.h"
 
 #define ULL(x) ((unsigned long long)(x))
 
@@ -69,26 +71,58 @@ static void print_queue(const char *name, const struct list *queue)
     log_raw("\n");
 }
 
-static void key_run_queues(void)
+static void print_cpu(const struct run *r)
 {
-    struct run *r = run_this();
-    const struct vm *vm = run_current(r);
-    log_raw("CPU 0: %u ready, %llu turns, idle %llu ms, quantum %llu us, events %s, "
+    const struct mux *m = &r->mux;
+    const struct vm *vm = m->current ? container_of(m->current, struct vm, sched) : NULL;
+    log_raw("CPU %u: home of %u, %u ready, %llu turns, idle %llu ms, quantum %llu us, events %s, "
             "compensation %s\n",
-            r->mux.ready_count, ULL(r->mux.turns),
-            ULL(ns_from_ticks(r->mux.idle_ticks) / NS_PER_MS),
-            ULL(ns_from_ticks(r->mux.quantum) / NS_PER_US),
-            run_synchronous() ? "synchronous" : "batched", r->mux.compensate ? "on" : "off");
+            r->cpu, r->residents, m->ready_count, ULL(m->turns),
+            ULL(ns_from_ticks(m->idle_ticks) / NS_PER_MS),
+            ULL(ns_from_ticks(m->quantum) / NS_PER_US),
+            run_synchronous() ? "synchronous" : "batched", m->compensate ? "on" : "off");
     if (vm) {
         log_raw("current: %u\n", vm->stub->number);
     }
-    print_queue("with credit", &r->mux.boosted);
-    print_queue("round robin", &r->mux.ready);
+    print_queue("with credit", &m->boosted);
+    print_queue("round robin", &m->ready);
     uint64_t next = wheel_next(&r->wheel);
     if (next != TICKS_NEVER) {
         uint64_t now = counter_now();
         log_raw("next timeout in %llu us\n",
                 ULL(ns_from_ticks(next > now ? next - now : 0) / NS_PER_US));
+    }
+}
+
+static void key_run_queues(void)
+{
+    for (unsigned cpu = 0; cpu < run_cpus; cpu++) {
+        if (runs[cpu].online) {
+            print_cpu(&runs[cpu]);
+        }
+    }
+}
+
+static void print_lock(const char *name, const struct lock *l)
+{
+    log_raw("lock of %s: taken %llu times, %u times after another CPU had it\n", name,
+            ULL(l->taken), l->waited);
+}
+
+/* No fast path takes one: not a hypercall, a switch, a packet, nor nearly every fault. */
+static void key_locks(void)
+{
+    print_lock("frames, once for 32", buddy_lock());
+    print_lock("descriptors", vm_lock());
+    print_lock("parked frames", transit_lock());
+    print_lock("console", uart_lock());
+    for (unsigned cpu = 0; cpu < run_cpus; cpu++) {
+        const struct run *r = &runs[cpu];
+        struct mail_counters m = mail_get_counters(cpu);
+        log_raw("CPU %u: %llu VMs came, %llu went; %llu messages and %llu interrupts sent, %llu "
+                "messages without room; %llu interrupts taken\n",
+                cpu, ULL(r->came), ULL(r->went), ULL(m.sent), ULL(m.interrupts), ULL(m.refused),
+                ULL(irq_count(cpu)));
     }
 }
 
@@ -105,13 +139,18 @@ static void key_frames(void)
 
 static void key_counters(void)
 {
-    const struct run *r = run_this();
+    uint64_t faults = 0, kills = 0, interrupts = 0, spurious = 0;
+    for (unsigned cpu = 0; cpu < run_cpus; cpu++) {
+        faults += runs[cpu].faults;
+        kills += runs[cpu].kills;
+        interrupts += irq_count(cpu);
+        spurious += irq_spurious_count(cpu);
+    }
     struct switch_counters s = switch_get_counters();
     struct network_counters n = network_get_counters();
     const struct uplink *u = network_uplink();
-    log_raw("traps: %llu faults, %llu interrupts (%llu spurious); %llu VMs killed\n",
-            ULL(r->faults), ULL(irq_count(cpu_index())), ULL(irq_spurious_count(cpu_index())),
-            ULL(r->kills));
+    log_raw("traps: %llu faults, %llu interrupts (%llu spurious); %llu VMs killed\n", ULL(faults),
+            ULL(interrupts), ULL(spurious), ULL(kills));
     log_raw("frames: %llu between VMs, %llu to and %llu from the uplink, %llu ARP answered\n",
             ULL(s.vm_to_vm), ULL(s.vm_to_uplink), ULL(s.uplink_to_vm), ULL(s.arp_answered));
     log_raw("dropped: %llu spoofed, %llu out of reach, %llu to nobody, %llu malformed, %llu for "
@@ -157,6 +196,7 @@ static const struct {
     {'g', "gatekeeper: who is in, who waits and why, as text and as a line of JSON",
      key_gatekeeper},
     {'h', "this help", key_help},
+    {'l', "locks, and what CPUs tell each other", key_locks},
     {'m', "memory: frames by kind", key_frames},
     {'Q', "quit: write all VMs to the store and power off", residence_shutdown},
     {'r', "run queues and timeouts", key_run_queues},
@@ -171,11 +211,22 @@ static void key_help(void)
     }
 }
 
+/* With the other CPUs standing still: what is printed belongs to them as well. */
+static void print(void (*key)(void))
+{
+    unsigned silent = move_pause_others();
+    if (silent) {
+        log_raw("CPUs %x (a bit each) do not answer: what is said of them may be torn\n", silent);
+    }
+    key();
+    move_resume_others();
+}
+
 void keys_press(char c)
 {
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
         if (keys[i].key == c) {
-            keys[i].print();
+            print(keys[i].print);
             return;
         }
     }

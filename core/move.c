@@ -17,6 +17,9 @@
 
 #define PAUSE_NS (100 * NS_PER_MS)
 
+/* How soon a VM is sent again that a full ring did not take. */
+#define FULL_NS NS_PER_MS
+
 /* VMs that may be asked for at a time to be destroyed. With those that the gatekeeper asks for, the
  * questions and their answers fit in what VMs leave free of a ring. */
 #define DOOMED_MAX 64u
@@ -106,8 +109,14 @@ bool move_depart_all(void)
             list_push_back(&full, &vm->link);
         }
     }
+    if (!list_empty(&full)) { /* again when the others have read, which nobody announces */
+        run_arm(counter_now() + ticks_from_ns(FULL_NS));
+    }
     while (!list_empty(&full)) {
         list_push_back(&r->departing, list_pop(&full));
+    }
+    if (r->cpu == KEEPER && gatekeeper.evict_later) {
+        gate_poke(&gatekeeper); /* who departed could not be evicted */
     }
     return true;
 }
@@ -149,7 +158,7 @@ enum err move_destroy(struct stub *s, struct vm *caller)
     }
     doomed++;
     mux_stop(&run_this()->mux, MUX_BLOCK, counter_now());
-    caller->wait = WAIT_PAGE;
+    caller->wait = WAIT_DOOM;
     list_push_back(&callers, &caller->link);
     must_send(move_next_stop(s), MAIL_GIVE, 0, s->number);
     return OK;
@@ -162,8 +171,12 @@ static void come_to_leave(struct vm *vm, unsigned from, uint64_t deadline)
         gate_idle(&gatekeeper.own, &vm->gate, deadline, counter_now());
     }
     gate_given(&gatekeeper, from, &vm->gate);
-    if (!vm->leaving) {
-        run_go_on(vm); /* does nothing for one that idles */
+    if (vm->ended) {
+        move_later(vm, MOVE_ENDED);
+    } else if (!vm->leaving && vm->wait >= WAIT_IDLE) {
+        run_arrived(vm, deadline); /* an event may have come since it was asked for */
+    } else if (!vm->leaving) {
+        run_go_on(vm);
     }
 }
 
@@ -187,7 +200,7 @@ static void keep(struct vm *vm, unsigned from, enum move_why why)
         return;
     case MOVE_LOAD:
         vm_set_home(vm, vm_choose_home(vm_group(vm)));
-        run_go_on(vm);
+        run_wake(vm);
         return;
     default: /* MOVE_ALL: it is written like all others */
         return;
@@ -213,9 +226,10 @@ static void take(struct stub *s, unsigned from, enum move_why why)
 
 /* --- what the keeper asks for ------------------------------------------------------------- */
 
+/* A VM that is to answer another question already does not answer this one. */
 static void give(struct stub *s)
 {
-    if (!move_is_here(s) || s->vm->why == MOVE_EVICT) { /* which is an answer that is due */
+    if (!move_is_here(s) || s->vm->why == MOVE_EVICT || s->vm->why == MOVE_WANTED) {
         must_send(KEEPER, MAIL_GONE, 0, s->number);
         return;
     }
@@ -237,11 +251,13 @@ static void give_first(struct run *r, bool busy)
 
 static void give_all(struct run *r)
 {
-    struct gate_resident *first;
-    while ((first = gate_first(r->pool, true, counter_now()))) {
-        struct vm *vm = container_of(first, struct vm, gate);
-        run_stop(vm, WAIT_ROOM);
-        move_later(vm, MOVE_ALL);
+    while (r->pool->idle_classes || !list_empty(&r->pool->busy)) { /* it sorts as it looks */
+        struct gate_resident *first = gate_first(r->pool, true, counter_now());
+        if (first) {
+            struct vm *vm = container_of(first, struct vm, gate);
+            run_stop(vm, WAIT_ROOM);
+            move_later(vm, MOVE_ALL);
+        }
     }
 }
 

@@ -7,7 +7,8 @@
  *
  * A VM belongs to one CPU at a time, which alone touches its stub, its descriptor and its memory;
  * to the keeper whenever it cannot run. It moves by one message: what is sent to it meanwhile goes
- * to its last CPU, which passes it on, behind the message. Modelled in tests/model/move.pml.
+ * to its last CPU, which passes it on, behind the message. So nothing is lost, but frames for a VM
+ * that moves may overtake each other. Modelled in tests/model/move.pml.
  */
 #ifndef CORE_MOVE_H
 #define CORE_MOVE_H

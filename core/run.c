@@ -141,14 +141,14 @@ void event_post(struct stub *s, uint64_t events)
         return;
     }
     struct vm *vm = s->vm;
-    if (vm->wait >= WAIT_IDLE && (events & ~vm->page->events_masked)) {
-        wake(vm);
+    if (vm->wait >= WAIT_IDLE && !vm->why && (events & ~vm->page->events_masked)) {
+        wake(vm); /* one that changes CPUs is looked at when it has come: run_arrived */
     }
 }
 
 void run_go_on(struct vm *vm)
 {
-    if (vm->wait == WAIT_PAGE || vm->wait == WAIT_ROOM) {
+    if (vm->wait == WAIT_PAGE || vm->wait == WAIT_ROOM || vm->wait == WAIT_DOOM) {
         vm->wait = WAIT_NONE;
         gate_wake(run_this()->pool, &vm->gate);
         run_wake(vm);
@@ -271,8 +271,10 @@ static bool work(struct run *r, uint64_t now)
     if (r->cpu == KEEPER) {
         return residence_work(now);
     }
-    r->pool->due = false;
-    move_poke();
+    if (r->pool->due) {
+        r->pool->due = false;
+        move_poke();
+    }
     return false;
 }
 
@@ -302,6 +304,7 @@ static void preempt(struct run *r, struct vm *vm, uint64_t now)
     } else {
         move_later(vm, MOVE_LOAD);
     }
+    move_depart(r);
 }
 
 static inline struct context *enter(struct run *r, struct vm *vm)
@@ -329,7 +332,9 @@ static __attribute__((noinline)) struct context *next_slow(struct run *r)
             return enter(r, container_of(e, struct vm, sched));
         }
         bool received = network_poll_again(r);
-        if (!starting && !received && !more) {
+        if (unlikely(!list_empty(&r->departing))) {
+            irq_dispatch(); /* the others' rings are full: there may be room once ours are read */
+        } else if (!starting && !received && !more) {
             sleep(r);
         }
     }

@@ -47,6 +47,11 @@ void transit_init(void)
     reads = 0;
 }
 
+const struct lock *transit_lock(void)
+{
+    return &transits.lock;
+}
+
 unsigned transit_reads(void)
 {
     return reads;

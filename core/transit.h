@@ -68,4 +68,7 @@ struct transit_counters {
 };
 struct transit_counters transit_get_counters(void);
 
+/* The lock under which memory for VMs on their way is taken, for the debug keys. */
+const struct lock *transit_lock(void);
+
 #endif

@@ -208,6 +208,11 @@ void vm_free(struct vm *vm)
     s->events = 0;
 }
 
+const struct lock *vm_lock(void)
+{
+    return &descriptors.lock;
+}
+
 uint32_t vm_descriptor_bytes(const struct vm *vm)
 {
     return vm->context.extra ? 2048 : 1024;

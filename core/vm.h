@@ -58,6 +58,7 @@ enum vm_wait {
     WAIT_NONE,
     WAIT_ROOM, /* it can run, and is on its way out so that others can */
     WAIT_PAGE, /* a page of it is being read */
+    WAIT_DOOM, /* another VM is being destroyed for it */
     WAIT_IDLE, /* idle(): events, as its result */
     WAIT_WFI,  /* WFI: nothing, once an event is there */
 };
@@ -179,6 +180,9 @@ static inline uint32_t vm_instance(const struct stub *s)
 void vm_show_account(struct vm *vm);
 
 uint32_t vm_descriptor_bytes(const struct vm *vm);
+
+/* The lock under which descriptors are taken and given, for the debug keys. */
+const struct lock *vm_lock(void);
 
 /* Memory for the lazily saved registers of a VM that needs them. ERR_NO_MEMORY: none. */
 enum err vm_give_extra(struct vm *vm) MUST_USE;

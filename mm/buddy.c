@@ -90,6 +90,11 @@ static struct batch *batch_pop(void)
     return b;
 }
 
+const struct lock *buddy_lock(void)
+{
+    return &lock;
+}
+
 BOOT void buddy_init(void)
 {
     lock = (struct lock){0};

@@ -6,6 +6,7 @@
 #ifndef MM_BUDDY_H
 #define MM_BUDDY_H
 
+#include "arch/lock.h"
 #include "mm/frame_table.h"
 
 /* Nothing is free. */
@@ -26,5 +27,8 @@ uint32_t buddy_take_batch(uint32_t frames[BATCH_FRAMES]);
 /* Takes an aligned block, or NO_FRAME. When there is none, some batches are united first, not
  * more than a bounded number. */
 uint32_t buddy_take_block(unsigned order);
+
+/* The lock under which batches and blocks are taken and given, for the debug keys. */
+const struct lock *buddy_lock(void);
 
 #endif

@@ -62,10 +62,11 @@ def make_deployment(deployment, folder, defines=None, images=None, allow_missing
 
 
 class Machine:
-    """One QEMU, from `with` to its end. The arguments are those of make run, in lower case."""
+    """One QEMU, from `with` to its end. The arguments are those of make run, in lower case; the
+    number of CPUs is that of TOKLAT_SMP where a test does not ask for one."""
 
     def __init__(self, deployment=None, *, vms=None, initrd=None, defines=None, images=None,
-                 allow_missing=False, mem="1G", cpu="cortex-a72", gic=3, smp=1, append="",
+                 allow_missing=False, mem="1G", cpu="cortex-a72", gic=3, smp=None, append="",
                  store=None, kernel=None, icount=False, qemu=()):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="toklat-"))
         defines = {**(defines or {}), **({"VMS": vms} if vms else {})}
@@ -75,7 +76,7 @@ class Machine:
         self.port = free_port()
         self._environment = {
             **os.environ,
-            "MEM": mem, "CPU": cpu, "GIC": str(gic), "SMP": str(smp), "APPEND": append,
+            "MEM": mem, "CPU": cpu, "GIC": str(gic), "SMP": str(smp or os.environ.get("TOKLAT_SMP", 1)), "APPEND": append,
             "STORE": str(store or ""),
             "PORT": str(self.port), "KERNEL": str(kernel or ROOT / "build/toklat.bin"),
         }

@@ -123,11 +123,19 @@ BOOT enum err machine_start_interrupts(const struct machine *m)
 {
     firmware_find(m->fdt);
     enum err e = start_controller(m->fdt);
-    return e == OK ? timer_start(m->fdt) : e;
+    if (e != OK) {
+        return e;
+    }
+    chip->enable(chip->kick); /* for machine_halt(), whoever else uses it */
+    return timer_start(m->fdt);
 }
 
 enum err irqchip_start_cpu(void)
 {
     timer_start_cpu();
-    return chip->start_cpu();
+    enum err e = chip->start_cpu();
+    if (e == OK) {
+        chip->enable(chip->kick);
+    }
+    return e;
 }

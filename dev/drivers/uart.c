@@ -21,6 +21,11 @@ static const struct {
     {"arm,pl011", &pl011_ops},
 };
 
+/* Tries for the lock before text is written without it, which may mix with another CPU's: the one
+ * that has it may have come to a fault there. */
+#define LOCK_TRIES 100000000u
+
+static struct lock lock;
 static const struct uart_ops *uart;
 static uintptr_t uart_base;
 static bool has_interrupts;
@@ -65,7 +70,7 @@ static bool drain(void)
     return taken == given;
 }
 
-void uart_write(const char *text, size_t n)
+static void write(const char *text, size_t n)
 {
     while (taken != given) {
         put(queue[taken++ & (QUEUE_BYTES - 1)]);
@@ -78,12 +83,26 @@ void uart_write(const char *text, size_t n)
     }
 }
 
+void uart_write(const char *text, size_t n)
+{
+    bool locked = lock_try(&lock, LOCK_TRIES);
+    write(text, n);
+    if (locked) {
+        lock_release(&lock);
+    }
+}
+
+const struct lock *uart_lock(void)
+{
+    return &lock;
+}
+
 uint64_t uart_dropped(void)
 {
     return dropped;
 }
 
-void uart_queue(const char *text, size_t n)
+static void enqueue(const char *text, size_t n)
 {
     if (!uart || 2 * n > QUEUE_BYTES - (given - taken)) {
         dropped++;
@@ -96,10 +115,17 @@ void uart_queue(const char *text, size_t n)
         queue[given++ & (QUEUE_BYTES - 1)] = text[i];
     }
     if (!has_interrupts) {
-        uart_write("", 0);
+        write("", 0);
     } else if (!drain()) {
         uart->interrupt_on_room(uart_base, true);
     }
+}
+
+void uart_queue(const char *text, size_t n)
+{
+    lock_take(&lock);
+    enqueue(text, n);
+    lock_release(&lock);
 }
 
 void uart_interrupt(void (*key)(char c))
@@ -109,7 +135,9 @@ void uart_interrupt(void (*key)(char c))
     while ((c = uart->get(uart_base)) >= 0) {
         key((char)c);
     }
+    lock_take(&lock);
     if (drain()) {
         uart->interrupt_on_room(uart_base, false);
     }
+    lock_release(&lock);
 }

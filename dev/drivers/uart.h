@@ -3,11 +3,13 @@
  * The serial console of the hypervisor.
  *
  * What EL2 says of itself is written at once. What VMs say goes through a queue that the transmit
- * interrupt empties: a VM that talks a lot costs lines, never anybody's time.
+ * interrupt empties: a VM that talks a lot costs lines, never anybody's time. Any CPU may write and
+ * queue; the interrupt is one CPU's.
  */
 #ifndef DEV_DRIVERS_UART_H
 #define DEV_DRIVERS_UART_H
 
+#include "arch/lock.h"
 #include "core/base/types.h"
 
 struct uart_ops {
@@ -39,6 +41,9 @@ void uart_write(const char *text, size_t n);
 /* Queues `text`, whole or not at all. */
 void uart_queue(const char *text, size_t n);
 uint64_t uart_dropped(void);
+
+/* The lock under which text is written and queued, for the debug keys. */
+const struct lock *uart_lock(void);
 
 /* The device's interrupt: each received byte goes to `key`. */
 void uart_interrupt(void (*key)(char c));

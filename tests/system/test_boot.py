@@ -32,7 +32,7 @@ def test_boots_and_answers(cpu, gic):
 @pytest.mark.parametrize("mem, mib", [("192M", 192), ("3G", 3072)])
 def test_memory_of_other_sizes(mem, mib):
     with Machine("dts/web.dts", vms=2, mem=mem) as machine:
-        machine.wait_for(f", {mib} MiB of RAM")
+        machine.wait_for(f" {mib} MiB of RAM")
         machine.wait_until_serving()
         assert machine.get_json("/vm/2/status.json")["instance"] == 2
 

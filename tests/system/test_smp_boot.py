@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """All CPUs start, as many as the device tree lists and EL2 has room for."""
 
+import socket
 import subprocess
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from machine import Machine
 
 RUN_SECONDS = 30
+LOADED_AT = 0x40200000  # where QEMU puts the image
 INVALID_PARAMETERS, ALREADY_ON = -2, -4  # PSCI, DEN0022 5.2.2
 NOBODY = "4c000000"  # RAM that no CPU polls and nothing uses at boot
 
@@ -30,23 +32,53 @@ def test_eight_cpus_are_the_most(gic, cpus):
         assert said == (cpus > 8)
 
 
-@pytest.fixture(scope="module", name="tree_of_four")
-def tree_of_four_fixture(tmp_path_factory):
-    tree = tmp_path_factory.mktemp("tree") / "machine.dtb"
-    with Machine("dts/hello.dts", vms=1, mem="256M", smp=4,
+def dump_tree(folder, cpus):
+    tree = folder / "machine.dtb"
+    with Machine("dts/hello.dts", vms=1, mem="256M", smp=cpus,
                  qemu=["-machine", f"dumpdtb={tree}"]) as machine:
         machine.wait_for_end()
     return tree
 
 
-def boot_edited(tree, folder, *edits):
-    """A machine of four CPUs whose tree was edited with the arguments of fdtput."""
+@pytest.fixture(scope="module", name="tree_of_four")
+def tree_of_four_fixture(tmp_path_factory):
+    return dump_tree(tmp_path_factory.mktemp("tree"), 4)
+
+
+def test_every_cpu_has_its_translation(tmp_path):
+    """QEMU's monitor reads as the CPU that it looks at does: EL2 maps no page 0."""
+    monitor = tmp_path / "monitor"
+    qemu = ["-monitor", f"unix:{monitor},server=on,wait=off"]
+    with Machine("dts/hello.dts", vms=1, mem="256M", smp=4, qemu=qemu) as machine:
+        machine.wait_for("CPUs: 4 of 4 run")
+        machine.wait_for("hello, I am VM 1")
+        for cpu in range(4):
+            answer = ask(monitor, f"cpu {cpu}", "x /1x 0", f"x /1x {LOADED_AT:#x}")
+            assert answer.count("Cannot access memory") == 1, answer
+
+
+def ask(monitor, *commands):
+    """Commands of QEMU's human monitor, on one connection, and their answers."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(RUN_SECONDS)
+        connection.connect(str(monitor))
+        connection.sendall("".join(f"{command}\n" for command in commands).encode())
+        text = b""
+        while text.count(b"\n(qemu) ") <= len(commands):
+            chunk = connection.recv(4096)
+            assert chunk, text
+            text += chunk
+        return text.decode()
+
+
+def boot_edited(tree, folder, *edits, cpus=4):
+    """A machine whose tree was edited with the arguments of fdtput."""
     edited = folder / "edited.dtb"
     edited.write_bytes(tree.read_bytes())
     for options, *arguments in edits:
         subprocess.run(["fdtput", *options.split(), edited, *arguments], check=True,
                        timeout=RUN_SECONDS)
-    return Machine("dts/hello.dts", vms=1, mem="256M", smp=4, qemu=["-dtb", edited])
+    return Machine("dts/hello.dts", vms=1, mem="256M", smp=cpus, qemu=["-dtb", edited])
 
 
 SPIN_AT_NOBODY = [("-t s", "/cpus/cpu@2", "enable-method", "spin-table"),
@@ -86,7 +118,8 @@ def test_a_cpu_without_an_interrupt_interface_halts(tree_of_four, tmp_path):
     ([("-d", "/cpus/cpu@2", "device_type")], 3),
     ([("-d", "/cpus/cpu@2", "reg")], 3),
     ([("-r", "/cpus")], 1),
-    ([("-t x", "/cpus", "#address-cells", "3")], 1),
+    ([("-t x", "/cpus", "#address-cells", "3"),
+      *(("-t x", f"/cpus/cpu@{n}", "reg", "0", "0", str(n)) for n in range(4))], 1),
     # The boot CPU is found wherever it is.
     ([("-t x", "/cpus/cpu@0", "reg", "3"), ("-t x", "/cpus/cpu@3", "reg", "0")], 4),
     ([("-t x", "/cpus", "#address-cells", "2"),
@@ -97,3 +130,10 @@ def test_the_tree_says_which_cpus_there_are(tree_of_four, tmp_path, edits, cpus)
         machine.wait_for(f"CPUs: {cpus} of {cpus} run")
         machine.wait_for("hello, I am VM 1")
         assert "does not start" not in machine.console()
+
+
+def test_the_boot_cpu_is_used_though_it_comes_last(tmp_path):
+    edits = [("-t x", "/cpus/cpu@0", "reg", "8"), ("-t x", "/cpus/cpu@8", "reg", "0")]
+    with boot_edited(dump_tree(tmp_path, 9), tmp_path, *edits, cpus=9) as machine:
+        machine.wait_for("not used: 1 above the limit of 8")
+        machine.wait_for("CPUs: 8 of 8 run")
