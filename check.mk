@@ -27,7 +27,8 @@ CPPCHECK := cppcheck --quiet --std=c11 --platform=unix64 --error-exitcode=1 --in
 
 C_FOLDERS := abi arch core dev mm sched guests tests tools
 
-.PHONY: check-format check-words check-layers check-size check-boot-code check-cppcheck check-clang
+.PHONY: check-format check-words check-layers check-size check-boot-code check-cppcheck \
+	check-clang
 
 check: all check-format check-words check-layers check-size check-boot-code check-clang check-cppcheck
 	@echo 'check: nothing found'
