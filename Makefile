@@ -5,7 +5,9 @@
 #   el2.mk              the EL2 image                 build/toklat.elf, build/toklat.bin
 #   guests/guests.mk    the guest images              build/guests/*.elf
 #   tools/toklat.mk     the host's command            build/toklat
+#   tools/slip.mk       the end of a serial uplink    build/toklat-slip
 #   deploy.mk           device tree and archive       build/deploy/*.dtb, *.cpio
+#   card.mk             for U-Boot, and for cards     build/toklat-*.itb, *.img
 #   tests/unit/unit.mk  host programs under sanitizers, unit tests and fuzzers
 #   tests/bench/bench.mk  the load generator          build/bench/load
 #   tests/bench/codec   what pages take in the store
@@ -23,6 +25,11 @@ VMS := 1000
 STORE = build/store/$(basename $(notdir $(DEPLOY))).img
 PORT := 8080
 APPEND :=
+# What boots it: direct (QEMU, the firmware of a board) or uboot. The board: virt, rpi3 or rpi4.
+BOOT := direct
+BOARD := virt
+# Of the image of a card: a power of two.
+CARD_SIZE := 256M
 # Options of tools/bench-scale.
 SCALE :=
 # For make power-cut; and options of tests/fault/power_cut.py.
@@ -31,7 +38,7 @@ POWER_CUT :=
 CROSS := aarch64-linux-gnu-
 V := 0
 
-export MEM CPU GIC SMP DEPLOY IMAGES VMS STORE PORT APPEND CROSS
+export MEM CPU GIC SMP DEPLOY IMAGES VMS STORE PORT APPEND BOOT BOARD CARD_SIZE CROSS
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -64,6 +71,8 @@ GOALS := $(or $(MAKECMDGOALS),all)
 PACKAGE_GROUPS := build
 RUN_GOALS := run debug footprint bench bench-scale bench-codec power-cut test
 PACKAGE_GROUPS += $(if $(filter $(RUN_GOALS),$(GOALS)),run)
+PACKAGE_GROUPS += $(if $(filter sdcard test,$(GOALS)),card)
+PACKAGE_GROUPS += $(if $(filter uboot rpi3 rpi4,$(BOOT) $(BOARD)),card)
 PACKAGE_GROUPS += $(if $(filter test unit fuzz check bench-scale,$(GOALS)),test)
 PACKAGE_GROUPS += $(if $(filter bench-scale,$(GOALS)),scale)
 PACKAGE_GROUPS += $(if $(filter check,$(GOALS)),check)
@@ -74,23 +83,33 @@ $(error the packages above are needed)
 endif
 endif
 
-.PHONY: all run test check footprint bench power-cut debug clean help FORCE
+.PHONY: all run run-virt run-card test check footprint bench power-cut debug clean help FORCE
 
 include el2.mk
 -include guests/guests.mk
 include deploy.mk
+include card.mk
 include tools/toklat.mk
+include tools/slip.mk
 include tests/unit/unit.mk
 include tests/bench/bench.mk
 include tests/bench/codec/codec.mk
 include check.mk
 
-all: $(EL2_BIN) guests $(INITRD) $(TOOL)
+all: $(EL2_BIN) guests $(INITRD) $(TOOL) $(SLIP)
 
-run: $(EL2_BIN) $(INITRD) $(TOOL)
+run: run-$(if $(filter virt,$(BOARD)),virt,card)
+
+run-virt: $(EL2_BIN) $(INITRD) $(TOOL) $(if $(filter uboot,$(BOOT)),$(UBOOT_DISK))
 	@exec tools/run $(INITRD)
 
-debug: $(EL2_BIN) $(INITRD) $(TOOL)
+# What runs is a copy: the card that is flashed stays as it was made.
+run-card: $(CARD)
+	@mkdir -p build/store
+	@cp --update --sparse=always $(CARD) build/store/$(notdir $(CARD))
+	@exec tools/run-card build/store/$(notdir $(CARD))
+
+debug: $(EL2_BIN) $(INITRD) $(TOOL) $(if $(filter uboot,$(BOOT)),$(UBOOT_DISK))
 	@exec tools/debug $(INITRD)
 
 footprint: all
@@ -102,7 +121,7 @@ bench: all
 power-cut: all
 	@tests/fault/power_cut.py --cuts $(CUTS) $(POWER_CUT)
 
-test: all $(LOAD) $(UNIT_TESTS) $(FUZZ_TESTS)
+test: all $(UBOOT_DISK) test-cards $(LOAD) $(UNIT_TESTS) $(FUZZ_TESTS)
 	@tools/test-all --system $(UNIT_TESTS) $(FUZZ_TESTS)
 
 clean:

@@ -19,7 +19,7 @@ CHECK_EL2 := $(EL2_C:%.c=build/check/el2/%.ok)
 HOST_C := $(sort $(wildcard arch/host/*.c tests/bench/*.c))
 CHECK_HOST := $(HOST_C:%.c=build/check/host/%.ok)
 CHECK_GUESTS := $(patsubst %.c,build/check/guest/%.ok,$(GUEST_C))
-CHECK_TOOL := $(patsubst %.c,build/check/tool/%.ok,$(filter tools/%,$(TOOL_C)))
+CHECK_TOOL := $(patsubst %.c,build/check/tool/%.ok,$(filter tools/%,$(TOOL_C) $(SLIP_C)))
 
 CPPCHECK := cppcheck --quiet --std=c11 --platform=unix64 --error-exitcode=1 --inline-suppr \
 	--enable=warning,portability,performance --suppressions-list=.cppcheck \
@@ -30,7 +30,8 @@ C_FOLDERS := abi arch core dev mm sched guests tests tools
 .PHONY: check-format check-words check-layers check-size check-boot-code check-cppcheck \
 	check-clang
 
-check: all check-format check-words check-layers check-size check-boot-code check-clang check-cppcheck
+check: all check-format check-words check-layers check-size check-boot-code check-clang \
+	check-cppcheck
 	@echo 'check: nothing found'
 
 check-format:
@@ -50,7 +51,7 @@ check-cppcheck: build/check/cppcheck.ok
 build/check/cppcheck.ok: $(shell find $(C_FOLDERS) -name '*.[ch]') .cppcheck check.mk
 	@mkdir -p $(@D)
 	$(call say,CHECK,cppcheck) $(CPPCHECK) -j$(shell nproc) $(EL2_C) $(HOST_C) \
-		$(GUEST_C) $(filter tools/%,$(TOOL_C))
+		$(GUEST_C) $(filter tools/%,$(TOOL_C) $(SLIP_C))
 	@touch $@
 
 check-clang: $(CHECK_EL2) $(CHECK_HOST) $(CHECK_GUESTS) $(CHECK_TOOL)

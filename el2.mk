@@ -57,8 +57,8 @@ EL2_BOOT := \
 	$(addprefix core/,archive deployment deployment_group deployment_node devices main) \
 	$(addprefix core/,options base/devicetree) \
 	$(addprefix mm/,frame_init image store_mount store_replay) \
-	$(addprefix arch/arm64/,boot firmware mmu) \
-	dev/drivers/rtc_pl031
+	$(addprefix arch/arm64/,boot boot_tree firmware mmu) \
+	$(addprefix dev/drivers/,partition rtc_pl031)
 $(EL2_BOOT:%=build/el2/%.o): EL2_CFLAGS += -Os -fno-lto
 $(EL2_BOOT:%=build/el2/%.o): TO_BOOT = $(OBJCOPY) --prefix-alloc-sections=.boot $@
 
@@ -69,8 +69,9 @@ EL2_COLD := \
 	$(addprefix core/,residence shutdown snapshot start transit base/fmt base/log) \
 	$(addprefix mm/,store store_clean store_index store_log record record_read buddy space) \
 	dev/virtual/console \
-	$(addprefix arch/arm64/,irq gicv2 gicv3 smp) \
-	$(addprefix dev/drivers/,virtio_blk virtio_mmio uart pl011 genet genet_phy)
+	$(addprefix arch/arm64/,irq gicv2 gicv3 smp bcm2835_pm bcm2836) \
+	$(addprefix dev/drivers/,virtio_blk virtio_mmio uart pl011 sd_card sdhci sdhost) \
+	$(addprefix dev/drivers/,block_request mini_uart slip genet genet_phy)
 $(EL2_COLD:%=build/el2/%.o): EL2_CFLAGS += -Os
 
 build/el2/flags: FORCE

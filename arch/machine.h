@@ -59,8 +59,8 @@ void machine_halt(void) NORETURN;
 /* Implemented above arch: says on the console that EL2 is needed, and stops. Boot CPU, MMU off. */
 void machine_wrong_level(const struct machine *m, unsigned level) NORETURN;
 
-/* Maps a device's registers at their own address; never executable. ERR_NO_MEMORY: the pool of
- * boot tables is used up. Boot CPU. */
+/* Maps a device's registers at their own address; never executable. ERR_RANGE: they lie in RAM, or
+ * where EL2 cannot map; ERR_NO_MEMORY: the pool of boot tables is used up. Boot CPU. */
 enum err machine_map_device(uint64_t base, uint64_t bytes) MUST_USE;
 
 /* Finds and starts the interrupt controller and this CPU's timers. ERR_NOT_FOUND: the device tree

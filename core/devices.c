@@ -15,7 +15,11 @@
 #include "core/base/string.h"
 #include "core/network.h"
 #include "dev/drivers/genet.h"
+#include "dev/drivers/partition.h"
 #include "dev/drivers/rtc.h"
+#include "dev/drivers/sdhci.h"
+#include "dev/drivers/sdhost.h"
+#include "dev/drivers/slip.h"
 #include "dev/drivers/uart.h"
 #include "dev/drivers/virtio_blk.h"
 #include "dev/drivers/virtio_mmio.h"
@@ -23,10 +27,15 @@
 
 #define PATH_MAX 128
 
-static int uart_node = -1;
+#define NO_IRQ UINT32_MAX
+
+static int uart_node = -1; /* the console's */
+static uint32_t uart_irq = NO_IRQ;
+static char slip_uart[PATH_MAX]; /* boot argument; empty: none was given */
 static void (*on_key)(char c);
 static struct uplink *uplink;
 static struct block_device *block;
+static bool block_has_store; /* a place for it */
 static void (*on_block_done)(void);
 
 /* The first register range of `node`, mapped. */
@@ -58,13 +67,14 @@ static const struct uart_ops *driver_of(const void *fdt, int node)
     return NULL;
 }
 
-/* /chosen/stdout-path: a path or an alias, perhaps followed by ":" and line settings. */
+/* /chosen/stdout-path: a path or an alias, perhaps followed by ":" and line settings. Where it is
+ * missing, the alias serial0 (Devicetree Specification, 3.3). */
 static int stdout_node(const void *fdt)
 {
     char path[PATH_MAX];
     int chosen = fdt_path_offset(fdt, "/chosen");
-    const char *text = chosen >= 0 ? fdt_getprop(fdt, chosen, "stdout-path", NULL) : NULL;
-    if (!text || !string_copy(path, sizeof(path), text)) {
+    const char *text = chosen >= 0 ? fdt_stringlist_get(fdt, chosen, "stdout-path", 0, NULL) : NULL;
+    if (!string_copy(path, sizeof(path), text ? text : "serial0")) {
         return -1;
     }
     char *settings = strchr(path, ':');
@@ -74,12 +84,17 @@ static int stdout_node(const void *fdt)
     return fdt_path_offset(fdt, path); /* resolves aliases too */
 }
 
+static bool is_uart(const void *fdt, int node)
+{
+    return driver_of(fdt, node) && is_enabled(fdt, node);
+}
+
 static int first_uart(const void *fdt)
 {
     int node = -1;
     do {
         node = fdt_next_node(fdt, node, NULL);
-    } while (node >= 0 && !(driver_of(fdt, node) && is_enabled(fdt, node)));
+    } while (node >= 0 && !is_uart(fdt, node));
     return node;
 }
 
@@ -120,6 +135,7 @@ void devices_start_keys(const struct machine *m, void (*key)(char c))
         log_warn("console: no interrupt (%s), so no debug keys", err_name(e));
         return;
     }
+    uart_irq = irq;
     uart_start_interrupts();
 }
 
@@ -139,6 +155,9 @@ static const struct {
     enum err (*probe)(const struct device *d, struct block_device **out);
 } block_drivers[] = {
     {VIRTIO_MMIO_COMPATIBLE, virtio_blk_probe},
+    {"brcm,bcm2711-emmc2", sdhci_probe},
+    {"brcm,bcm2835-sdhost", sdhost_probe},
+    {"brcm,bcm2835-sdhci", sdhci_probe},
 };
 
 static enum err probe_uplink(const struct device *d, size_t driver)
@@ -191,13 +210,92 @@ RESIDENT static void on_uplink(uint32_t irq)
     network_interrupt();
 }
 
+void devices_use_slip(const char *uart)
+{
+    if (!string_copy(slip_uart, sizeof(slip_uart), uart ? uart : "")) {
+        log_warn("boot argument slip: longer than %u", PATH_MAX - 1);
+    }
+}
+
+/* On boards with several UARTs of a kind these share an interrupt. */
+RESIDENT static void on_slip(uint32_t irq)
+{
+    if (irq == uart_irq) {
+        uart_interrupt(on_key);
+    }
+    on_uplink(irq);
+}
+
+/* A UART that leads outside: its children are what is soldered to it (a Bluetooth chip). */
+static bool leads_outside(const void *fdt, int node)
+{
+    return is_uart(fdt, node) && fdt_first_subnode(fdt, node) < 0;
+}
+
+static int slip_node(const void *fdt)
+{
+    int node = -1;
+    if (slip_uart[0]) {
+        node = fdt_path_offset(fdt, slip_uart);
+        return node >= 0 && leads_outside(fdt, node) ? node : -1;
+    }
+    do {
+        node = fdt_next_node(fdt, node, NULL);
+    } while (node >= 0 && (node == uart_node || !leads_outside(fdt, node)));
+    return node;
+}
+
+/* Nothing is written to the console's UART any more; the log is kept as far as it has room. */
+static void give_up_console(void)
+{
+    log_info("the console's UART becomes the uplink: no more is said here");
+    log_set_sink(NULL);
+    uart_use(NULL, 0);
+    uart_node = -1;
+    uart_irq = NO_IRQ;
+}
+
+static bool start_slip(const void *fdt)
+{
+    struct device d;
+    int node = slip_node(fdt);
+    enum err e = node >= 0 ? map_registers(fdt, node, &d) : ERR_NOT_FOUND;
+    if (e == OK) {
+        e = irq_of_node(fdt, node, 0, &d.irq);
+    }
+    if (e == OK) {
+        e = irq_register(d.irq, on_slip); /* masked until the boot is done */
+    }
+    if (e != OK) {
+        if (slip_uart[0]) {
+            log_warn("slip=%s: %s, or no UART that leads outside", slip_uart, err_name(e));
+        }
+        return false;
+    }
+    log_info("slip on %s", fdt_get_name(fdt, node, NULL));
+    if (node == uart_node) {
+        give_up_console();
+    }
+    e = slip_start(driver_of(fdt, node), d.base, d.irq, &uplink);
+    if (e == OK) {
+        switch_mac(SWITCH_NUMBER, uplink->mac);
+    }
+    return e == OK;
+}
+
+static bool start_uplink(const void *fdt)
+{
+    bool off = !strcmp(slip_uart, "off");
+    bool found = slip_uart[0] && !off && start_slip(fdt);
+    for (size_t i = 0; i < ARRAY_SIZE(uplink_drivers) && !found; i++) {
+        found = find(fdt, uplink_drivers[i].compatible, i, probe_uplink, on_uplink);
+    }
+    return found || (!slip_uart[0] && start_slip(fdt));
+}
+
 void devices_start_network(const struct machine *m)
 {
-    bool found = false;
-    for (size_t i = 0; i < ARRAY_SIZE(uplink_drivers) && !found; i++) {
-        found = find(m->fdt, uplink_drivers[i].compatible, i, probe_uplink, on_uplink);
-    }
-    if (!found) {
+    if (!start_uplink(m->fdt)) {
         log_warn("no uplink: VMs reach only each other");
         return;
     }
@@ -221,8 +319,8 @@ void devices_start_block(const struct machine *m, void (*interrupt)(void))
     for (size_t i = 0; i < ARRAY_SIZE(block_drivers) && !found; i++) {
         found = find(m->fdt, block_drivers[i].compatible, i, probe_block, on_block);
     }
-    if (!found) {
-        block = NULL;
+    block_has_store = found && partition_open(block) == OK;
+    if (!block_has_store) {
         return;
     }
     log_info("store device %s: %llu MiB", block->name,
@@ -231,7 +329,7 @@ void devices_start_block(const struct machine *m, void (*interrupt)(void))
 
 struct block_device *devices_block(void)
 {
-    return block;
+    return block_has_store ? block : NULL;
 }
 
 /* --- clock and entropy -------------------------------------------------------------------- */

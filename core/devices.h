@@ -16,7 +16,13 @@ bool devices_start_console(const struct machine *m);
  */
 void devices_start_keys(const struct machine *m, void (*key)(char c));
 
-/* The first network device that works becomes the uplink. */
+/* Which UART may be the uplink: its path or alias in the device tree, "off", or NULL (any that is
+ * free, if there is nothing faster). Before devices_start_network. */
+void devices_use_slip(const char *uart);
+
+/* The first network device that works becomes the uplink; or else a UART that is neither the
+ * console nor wired to anything, as SLIP. One that devices_use_slip names comes before all, and may
+ * be the console's: then nothing is logged any more. */
 void devices_start_network(const struct machine *m);
 
 /* The first block device that works is for the store. Its interrupt is acknowledged, and then

@@ -161,8 +161,9 @@ static void no_frame(struct vm *vm)
     transit_abandon(vm);
     if (vm->wait == WAIT_PAGE) {
         wait_for_room(vm);
-    } else if (vm->sched.cpu != KEEPER) {
-        stay_or_go(vm);
+    } else if (vm->sched.cpu != KEEPER &&
+               (vm->wait == WAIT_NONE || (vm->wait >= WAIT_IDLE && event_ready(vm)))) {
+        stay_or_go(vm); /* one that idles was to leave, and is spared */
     }
 }
 
@@ -237,7 +238,7 @@ bool residence_wait_for_room(struct vm *vm)
 
 void residence_queue_for_room(struct vm *vm)
 {
-    if (others_leave()) {
+    if (residence_stopping || others_leave()) { /* who waits is written as well */
         wait_for_room(vm);
     } else {
         vm_kill(vm, "out of memory");

@@ -160,8 +160,9 @@ static void key_counters(void)
             ULL(n.uplink_dropped));
     log_raw("console: %llu lines of VMs dropped\n", ULL(uart_dropped()));
     if (u) {
-        log_raw("uplink %s: %llu received, %llu sent, %llu not sent, %llu polls\n", u->name,
-                ULL(u->rx_frames), ULL(u->tx_frames), ULL(u->tx_dropped), ULL(u->polls));
+        log_raw("uplink %s: %llu received, %llu refused, %llu sent, %llu not sent, %llu polls\n",
+                u->name, ULL(u->rx_frames), ULL(u->refused), ULL(u->tx_frames), ULL(u->tx_dropped),
+                ULL(u->polls));
     }
 }
 
@@ -200,6 +201,7 @@ static const struct {
     {'m', "memory: frames by kind", key_frames},
     {'Q', "quit: write all VMs to the store and power off", residence_shutdown},
     {'r', "run queues and timeouts", key_run_queues},
+    {'R', "restart: write all VMs to the store and reset the machine", residence_restart},
     {'s', "store, as a line of JSON", key_store},
     {'v', "VMs and their groups", key_vms},
 };

@@ -89,8 +89,8 @@ static void stay(struct run *r, struct vm *vm)
 {
     vm->why = MOVE_NOT;
     gate_join(r->pool, &vm->gate);
-    if (residence_stopping && vm->wait == WAIT_NONE) {
-        vm->wait = WAIT_ROOM;
+    if (residence_stopping && !vm->fetch) {
+        run_arrived(vm, TICKS_NEVER);
     }
 }
 
@@ -128,7 +128,9 @@ static void end_doom(void)
     doomed--;
     while (doomed == 0 && !list_empty(&callers)) {
         struct vm *vm = container_of(list_pop(&callers), struct vm, link);
-        run_go_on(vm);
+        if (!vm->leaving) {
+            run_go_on(vm);
+        }
     }
 }
 
@@ -202,7 +204,10 @@ static void keep(struct vm *vm, unsigned from, enum move_why why)
         vm_set_home(vm, vm_choose_home(vm_group(vm)));
         run_wake(vm);
         return;
-    default: /* MOVE_ALL: it is written like all others */
+    default: /* MOVE_ALL: it is written like all others; perhaps as one that has woken */
+        if (vm->wait >= WAIT_IDLE) {
+            run_arrived(vm, vm->until);
+        }
         return;
     }
 }

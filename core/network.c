@@ -98,6 +98,7 @@ BOOT void network_init(const struct switch_config *config)
 BOOT void network_set_uplink(struct uplink *u)
 {
     uplink = u;
+    switch_set_peer(u->peer);
 }
 
 const struct uplink *network_uplink(void)

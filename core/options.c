@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Boot arguments. What they switch off are Toklat's own ideas, to measure what each is worth.
+ * Boot arguments. What they switch off are Toklat's own ideas, to measure what each is worth. One
+ * names a device: the UART that is the uplink.
  */
 #include "core/options.h"
 #include "core/base/log.h"
 #include "core/base/string.h"
+#include "core/devices.h"
 #include "core/residence.h"
 #include "core/run.h"
 
 #define WORD_MAX 64
+#define SLIP_OPTION "slip="
 
 static void set_uncompensated(bool on)
 {
@@ -27,6 +30,10 @@ static const struct {
 
 static void apply(const char *word)
 {
+    if (!strncmp(word, SLIP_OPTION, sizeof(SLIP_OPTION) - 1)) {
+        devices_use_slip(word + sizeof(SLIP_OPTION) - 1);
+        return;
+    }
     for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
         if (!strcmp(word, options[i].usual) || !strcmp(word, options[i].variant)) {
             options[i].set(!strcmp(word, options[i].variant));
@@ -34,7 +41,8 @@ static void apply(const char *word)
         }
     }
     log_warn("boot argument \"%s\" is none of events=batched|synchronous, compensation=on|off, "
-             "idle=timeout|no-timeout, store=working-set|one-page",
+             "idle=timeout|no-timeout, store=working-set|one-page, "
+             "slip=UART|off",
              word);
 }
 

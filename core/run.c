@@ -84,9 +84,12 @@ static __attribute__((noinline)) void send_home(struct vm *vm)
     }
     if (!residence_stopping) {
         move_later(vm, MOVE_HOME);
-    } else if (vm->wait == WAIT_NONE) {
-        vm->wait = WAIT_ROOM; /* it is written as one that can run */
+        return;
     }
+    if (vm->wait == WAIT_IDLE) {
+        vm->context.x[0] = event_take(vm);
+    }
+    vm->wait = WAIT_ROOM; /* it is written as one that can run */
 }
 
 /* Makes a VM runnable where it may run. */
@@ -161,6 +164,7 @@ void run_arrived(struct vm *vm, uint64_t deadline)
         return;
     }
     if (vm->wait == WAIT_NONE) {
+        gate_wake(run_this()->pool, &vm->gate);
         run_wake(vm);
     } else if (event_ready(vm)) {
         wake(vm);

@@ -165,7 +165,8 @@ void vm_set_home(struct vm *vm, unsigned cpu)
 static uint32_t load_of(unsigned cpu)
 {
     const struct run *r = &runs[cpu];
-    return run_load(r) + (r->given - (uint32_t)__atomic_load_n(&r->came, __ATOMIC_RELAXED));
+    uint32_t came = (uint32_t)__atomic_load_n(&r->came, __ATOMIC_RELAXED);
+    return run_load(r) + (cpu == KEEPER ? 0 : r->given - came);
 }
 
 unsigned vm_choose_home(const struct group *g)

@@ -63,21 +63,31 @@ def make_deployment(deployment, folder, defines=None, images=None, allow_missing
 
 class Machine:
     """One QEMU, from `with` to its end. The arguments are those of make run, in lower case; the
-    number of CPUs is that of TOKLAT_SMP where a test does not ask for one."""
+    number of CPUs is that of TOKLAT_SMP where a test does not ask for one. A disk is what U-Boot
+    boots from, a card an image of a Raspberry Pi's. On a board, tree is its device tree in place of
+    the usual one, the store is the card, and the network is the serial line `line`."""
 
     def __init__(self, deployment=None, *, vms=None, initrd=None, defines=None, images=None,
                  allow_missing=False, mem="1G", cpu="cortex-a72", gic=3, smp=None, append="",
-                 store=None, kernel=None, icount=False, qemu=()):
+                 store=None, kernel=None, disk=None, card=None, board="virt", tree=None,
+                 icount=False, qemu=()):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="toklat-"))
         defines = {**(defines or {}), **({"VMS": vms} if vms else {})}
-        self.initrd = initrd or make_deployment(
+        self.initrd = initrd or card or make_deployment(
             deployment, self.folder, defines, images, allow_missing
         )
+        self._run = ROOT / "tools" / (
+            "run-card" if card else "run" if board == "virt" else "run-board"
+        )
+        self.line = f"unix:{self.folder}/line"
         self.port = free_port()
         self._environment = {
             **os.environ,
-            "MEM": mem, "CPU": cpu, "GIC": str(gic), "SMP": str(smp or os.environ.get("TOKLAT_SMP", 1)), "APPEND": append,
-            "STORE": str(store or ""),
+            "MEM": mem, "CPU": cpu, "GIC": str(gic), "APPEND": append,
+            "SMP": str(smp or os.environ.get("TOKLAT_SMP", 1)),
+            "STORE": str(store or ""), "BOARD": "rpi3" if card else board,
+            "TREE": str(tree or ""), **({} if board == "virt" else {"LINE": self.line}),
+            "BOOT": "uboot" if disk else "direct", "DISK": str(disk or ""),
             "PORT": str(self.port), "KERNEL": str(kernel or ROOT / "build/toklat.bin"),
         }
         self._qemu = (["-icount", "shift=0,sleep=off"] if icount else []) + list(qemu)
@@ -92,7 +102,7 @@ class Machine:
 
     def __enter__(self):
         self._process = subprocess.Popen(
-            [ROOT / "tools/run", self.initrd, *self._qemu],
+            [self._run, self.initrd, *self._qemu],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             cwd=ROOT, env=self._environment, start_new_session=True,
         )

@@ -16,12 +16,12 @@
         .long   0
         .quad   0                       // text_offset
         .long   image_size, 0           // 32 bits: an absolute 64-bit one would be relocated
-        .quad   0b0010                  // little-endian, 4 KiB pages, at the base of RAM
+        .quad   0b1010                  // little-endian, 4 KiB pages, anywhere in RAM
         .quad   0, 0, 0
         .ascii  "ARM\x64"
         .long   0
 
-        .section .text.at_boot, "ax"
+        .section .text_boot, "ax"
 start:  msr     daifset, #0xf
         mov     x20, x0
         adrp    x1, boot_stack_top

@@ -10,14 +10,19 @@
  * After boot the two parts that only it needs become RW.
  */
 #include "arch/arm64/mmu.h"
+#include "arch/arm64/boot_tree.h"
 #include "arch/arm64/cpu.h"
 #include "arch/memory.h"
 #include "core/base/string.h"
 
 #define ENTRIES 512
-#define LEVELS 3      /* 1: 1 GiB, 2: 2 MiB, 3: 4 KiB an entry */
-#define TABLE_POOL 24 /* a table for each GiB used and each 2 MiB with page permissions */
-#define VA_BITS 39
+#define LEVELS 3 /* 1: 1 GiB, 2: 2 MiB, 3: 4 KiB an entry */
+#define VA_BITS BOOT_ADDRESS_BITS
+
+/* The root, two and two at the ends of each range of RAM, two and two for the image, and for
+ * devices: one for each GiB and each 2 MiB that has any. */
+#define TABLES_FOR_RAM (1 + 4 * (MACHINE_RAM_MAX + 1))
+#define TABLE_POOL (TABLES_FOR_RAM + 11)
 
 #define DESC_VALID 1ull
 #define DESC_TABLE 2ull /* or a page, at the last level */
@@ -51,6 +56,7 @@ struct mmu_registers mmu_registers;
 
 static uint64_t tables[TABLE_POOL][ENTRIES] __attribute__((aligned(4096)));
 static unsigned tables_used = 1; /* tables[0] is the root */
+static const struct machine *mapped;
 
 static unsigned level_shift(unsigned level)
 {
@@ -167,6 +173,7 @@ static void discard_stale_lines(void)
 
 bool mmu_start(const struct machine *m)
 {
+    mapped = m;
     if (!map_image()) {
         return false;
     }
@@ -183,9 +190,27 @@ bool mmu_start(const struct machine *m)
     return true;
 }
 
+static bool touches_ram(uint64_t start, uint64_t end)
+{
+    bool is = false;
+    for (unsigned i = 0; mapped && i < mapped->ram_count; i++) {
+        const struct machine_range *r = &mapped->ram[i];
+        is |= start < r->base + r->bytes && r->base < end;
+    }
+    return is;
+}
+
+bool mmu_has_ram(uint64_t at)
+{
+    return touches_ram(at, at + 1);
+}
+
+/* Nothing has two memory types: a device that a tree puts into RAM is refused. */
 enum err machine_map_device(uint64_t base, uint64_t bytes)
 {
-    if (bytes == 0 || base + bytes < base || base + bytes > 1ull << VA_BITS) {
+    uint64_t start = ALIGN_DOWN(base, PAGE_SIZE);
+    if (bytes == 0 || base + bytes < base || base + bytes > 1ull << VA_BITS ||
+        touches_ram(start, ALIGN_UP(base + bytes, PAGE_SIZE))) {
         return ERR_RANGE;
     }
     bool ok = map(base, base + bytes, MAP_DEVICE);

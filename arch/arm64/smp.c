@@ -14,6 +14,7 @@
 #include "arch/arm64/cpu.h"
 #include "arch/arm64/firmware.h"
 #include "arch/arm64/irqchip.h"
+#include "arch/arm64/mmu.h"
 #include "arch/arm64/smp.h"
 #include "arch/cpu.h"
 #include "arch/irq.h"
@@ -65,7 +66,7 @@ BOOT static uint64_t release_address(const void *fdt, int node)
     return dt_number(fdt, node, "cpu-release-addr");
 }
 
-BOOT unsigned smp_find(const void *fdt, void (*reserve)(uint64_t base, uint64_t bytes))
+BOOT unsigned smp_find(const void *fdt)
 {
     unsigned count = 1, excess = 0, bad = 0;
     uint64_t affinity;
@@ -84,7 +85,6 @@ BOOT unsigned smp_find(const void *fdt, void (*reserve)(uint64_t base, uint64_t 
         } else if (affinity != cpu_affinity[0]) {
             cpu_affinity[count] = affinity;
             nodes[count++] = node;
-            reserve(release_address(fdt, node), release_address(fdt, node) ? 8 : 0);
         }
     }
     if (excess || bad) {
@@ -103,7 +103,8 @@ BOOT static enum err release(const struct machine *m, int node)
     if (at == 0 || !IS_ALIGNED(at, 8) || in_image) {
         return ERR_INVALID;
     }
-    enum err e = machine_map_device(at, 8); /* RAM is mapped already, and stays as it is */
+    enum err e = machine_map_device(at, 8);
+    e = e == ERR_RANGE && mmu_has_ram(at) ? OK : e; /* RAM is mapped already, and stays as it is */
     if (e == OK) {
         *(volatile uint64_t *)at = (uint64_t)secondary_entry;
         dcache_clean_poc((const void *)at, 8); /* waits for it: partner is the CPU that polls */

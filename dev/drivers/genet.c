@@ -463,8 +463,6 @@ BOOT static enum err prepare(struct genet *d, const struct device *dev)
     return e;
 }
 
-static const char device_name[] = "genet"; /* outlives the boot */
-
 BOOT enum err genet_probe(const struct device *dev, struct uplink **out)
 {
     static const struct uplink_ops ops = {send, flush, poll, ack};
@@ -476,7 +474,7 @@ BOOT enum err genet_probe(const struct device *dev, struct uplink **out)
         log_warn("genet: reg: %u bytes, at least %u", (unsigned)dev->bytes, REGISTER_BYTES);
         return ERR_RANGE;
     }
-    *d = (struct genet){.uplink = {.ops = &ops, .name = device_name, .irq = dev->irq},
+    *d = (struct genet){.uplink = {.ops = &ops, .name = "genet", .irq = dev->irq},
                         .base = dev->base,
                         .rx = {.dma = RX_DMA},
                         .tx = {.dma = TX_DMA}};

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Arm PrimeCell UART PL011 (DDI 0183). Line speed and format are the firmware's: they are never
- * changed here. */
+ * changed here. The FIFOs are turned on if they are off: without them one byte that is not taken in
+ * time is lost.
+ */
 #include "dev/drivers/mmio.h"
 #include "dev/drivers/uart.h"
 
@@ -9,8 +11,12 @@
 #define UARTDR_ERROR (0xFu << 8) /* overrun, break, parity, framing */
 #define FIFO_DEPTH 32            /* at most, over all revisions */
 #define UARTFR 0x018
+#define UARTFR_BUSY (1u << 3)
+#define BUSY_TRIES 100000u /* more than a character takes at 9,600 baud */
 #define UARTFR_RXFE (1u << 4)
 #define UARTFR_TXFF (1u << 5)
+#define UARTLCR_H 0x02C
+#define UARTLCR_H_FEN (1u << 4)
 #define UARTCR 0x030
 #define UARTCR_UARTEN (1u << 0)
 #define UARTCR_TXE (1u << 8)
@@ -41,8 +47,22 @@ static int pl011_get(uintptr_t base)
     return -1;
 }
 
+/* The format may be written only while the UART is off and nothing is being sent (3.3.7). */
+static void turn_fifos_on(uintptr_t base)
+{
+    uint32_t format = mmio_read32(base + UARTLCR_H);
+    if (format & UARTLCR_H_FEN) {
+        return;
+    }
+    for (uint32_t i = 0; i < BUSY_TRIES && mmio_read32(base + UARTFR) & UARTFR_BUSY; i++) {
+    }
+    mmio_write32(base + UARTCR, mmio_read32(base + UARTCR) & ~UARTCR_UARTEN);
+    mmio_write32(base + UARTLCR_H, format | UARTLCR_H_FEN);
+}
+
 static void pl011_start(uintptr_t base)
 {
+    turn_fifos_on(base);
     uint32_t cr = mmio_read32(base + UARTCR);
     mmio_write32(base + UARTCR, cr | UARTCR_UARTEN | UARTCR_TXE | UARTCR_RXE);
     mmio_write32(base + UARTIMSC, INT_RX | INT_RX_TIMEOUT);

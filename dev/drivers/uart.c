@@ -19,6 +19,7 @@ static const struct {
     const struct uart_ops *ops;
 } drivers[] = {
     {"arm,pl011", &pl011_ops},
+    {"brcm,bcm2835-aux-uart", &mini_uart_ops},
 };
 
 /* Tries for the lock before text is written without it, which may mix with another CPU's: the one

@@ -48,6 +48,6 @@ const struct lock *uart_lock(void);
 /* The device's interrupt: each received byte goes to `key`. */
 void uart_interrupt(void (*key)(char c));
 
-extern const struct uart_ops pl011_ops;
+extern const struct uart_ops pl011_ops, mini_uart_ops;
 
 #endif

@@ -30,6 +30,7 @@ struct uplink {
     const struct uplink_ops *ops;
     const char *name;
     uint8_t mac[6];
+    uint8_t peer[6];  /* who is outside, on a wire to one peer, without ARP; zero: an Ethernet */
     uint32_t irq;     /* interrupt number, as the interrupt controller counts */
     uint64_t poll_by; /* ticks: a poll is due then, interrupt or not; 0: never */
     uint64_t rx_frames, tx_frames, tx_dropped, polls;

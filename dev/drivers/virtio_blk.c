@@ -15,6 +15,7 @@
 
 #include "arch/memory.h"
 #include "core/base/log.h"
+#include "dev/drivers/block_request.h"
 #include "dev/drivers/mmio.h"
 #include "dev/drivers/virtio_mmio.h"
 #include "mm/frame.h"
@@ -99,27 +100,12 @@ static struct virtio_blk *of(struct block_device *b)
 static enum err check(const struct virtio_blk *d, const struct block_request *r, uint64_t *sectors,
                       uint64_t *segments)
 {
-    const struct block_device *b = &d->device;
-    *sectors = *segments = 0;
-    if (d->given_up || r->op == BLOCK_FLUSH) {
-        return d->given_up ? ERR_IO : OK;
+    *segments = 0;
+    enum err e = d->given_up ? ERR_IO : block_request_check(&d->device, r, sectors);
+    for (unsigned i = 0; e == OK && r->op != BLOCK_FLUSH && i < r->piece_count; i++) {
+        *segments += (r->pieces[i].bytes - 1) / d->segment_bytes + 1;
     }
-    if (r->op == BLOCK_WRITE && b->read_only) {
-        return ERR_DENIED;
-    }
-    for (unsigned i = 0; i < r->piece_count && i <= b->pieces_max; i++) {
-        uint32_t bytes = r->pieces[i].bytes;
-        if (bytes == 0 || bytes % BLOCK_SECTOR_BYTES != 0) {
-            return ERR_INVALID;
-        }
-        *sectors += bytes / BLOCK_SECTOR_BYTES;
-        *segments += (bytes - 1) / d->segment_bytes + 1;
-    }
-    if (*segments == 0) {
-        return ERR_INVALID;
-    }
-    bool inside = r->sector <= b->sectors && *sectors <= b->sectors - r->sector;
-    return inside && *segments <= b->pieces_max ? OK : ERR_RANGE;
+    return *segments > d->device.pieces_max ? ERR_RANGE : e;
 }
 
 static void push_piece(struct virtio_blk *d, struct block_piece p, uint16_t flags)
@@ -142,7 +128,7 @@ static void queue(struct virtio_blk *d, struct block_request *r)
     bool flush = r->op == BLOCK_FLUSH;
     uint16_t flags = VIRTQ_DESC_F_NEXT | (r->op == BLOCK_READ ? VIRTQ_DESC_F_WRITE : 0);
     s->type = types[r->op];
-    s->sector = flush ? 0 : r->sector;
+    s->sector = flush ? 0 : d->device.first + r->sector;
     s->status = STATUS_UNWRITTEN;
     s->request = r;
     virtq_push(q, pa, HEADER_BYTES, VIRTQ_DESC_F_NEXT);
@@ -158,8 +144,7 @@ static void queue(struct virtio_blk *d, struct block_request *r)
 static enum err submit(struct block_device *b, struct block_request *r)
 {
     struct virtio_blk *d = of(b);
-    bool write = r->op == BLOCK_WRITE, flush = r->op == BLOCK_FLUSH;
-    bool instant = flush && !d->flushes;
+    bool instant = r->op == BLOCK_FLUSH && !d->flushes;
     uint64_t sectors, segments;
     enum err e = check(d, r, &sectors, &segments);
     if (e != OK) {
@@ -173,10 +158,7 @@ static enum err submit(struct block_device *b, struct block_request *r)
     } else {
         queue(d, r);
     }
-    *(flush ? &b->flushes : write ? &b->writes : &b->reads) += 1;
-    *(write ? &b->written_sectors : &b->read_sectors) += sectors;
-    b->in_flight++;
-    b->in_flight_most = MAX(b->in_flight_most, b->in_flight);
+    block_request_begin(b, r, sectors);
     return OK;
 }
 
@@ -191,20 +173,13 @@ static void kick(struct block_device *b)
 
 /* --- answers ------------------------------------------------------------------------------ */
 
-static void finish(struct virtio_blk *d, struct block_request *r, enum err e)
-{
-    d->device.in_flight--;
-    d->device.errors += e != OK;
-    r->done(r, e);
-}
-
 static void finish_slot(struct virtio_blk *d, uint16_t head, enum err e)
 {
     struct slot *s = &d->slots[head];
     struct block_request *r = s->request;
     s->request = NULL;
     virtq_free(&d->virtq, head, s->descriptors);
-    finish(d, r, e);
+    block_request_end(&d->device, r, e);
 }
 
 /* Takes one answer; false: it is nonsense. A status that was not written is: the device may still
@@ -249,7 +224,7 @@ static unsigned poll(struct block_device *b)
     unsigned taken = 0;
     if (instant) {
         d->instant = NULL;
-        finish(d, instant, OK);
+        block_request_end(b, instant, OK);
         taken++;
     }
     if (d->given_up) {
@@ -328,8 +303,6 @@ static void ack(struct block_device *b)
     virtio_mmio_ack(of(b)->base);
 }
 
-static const char device_name[] = "virtio-blk"; /* outlives the boot */
-
 BOOT enum err virtio_blk_probe(const struct device *device, struct block_device **out)
 {
     uintptr_t base = device->base;
@@ -342,7 +315,7 @@ BOOT enum err virtio_blk_probe(const struct device *device, struct block_device 
     }
     struct virtio_blk *d = &devices[device_count];
     *d = (struct virtio_blk){
-        .device = {.submit = submit, .kick = kick, .poll = poll, .ack = ack, .name = device_name},
+        .device = {.submit = submit, .kick = kick, .poll = poll, .ack = ack, .name = "virtio-blk"},
         .base = base,
     };
     e = start(d);

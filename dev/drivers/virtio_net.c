@@ -258,8 +258,6 @@ BOOT static enum err start(struct virtio_net *d)
     return OK;
 }
 
-static const char device_name[] = "virtio-net"; /* outlives the boot */
-
 BOOT enum err virtio_net_probe(const struct device *device, struct uplink **out)
 {
     uintptr_t base = device->base;
@@ -272,7 +270,7 @@ BOOT enum err virtio_net_probe(const struct device *device, struct uplink **out)
     }
     struct virtio_net *d = &devices[device_count];
     *d = (struct virtio_net){
-        .uplink = {.ops = &virtio_net_ops, .name = device_name, .irq = device->irq}, .base = base};
+        .uplink = {.ops = &virtio_net_ops, .name = "virtio-net", .irq = device->irq}, .base = base};
     e = start(d);
     if (e == OK) {
         device_count++;

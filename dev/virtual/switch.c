@@ -3,7 +3,7 @@
  * The switch. A frame is parsed once (struct frame) and then goes one of few ways:
  *
  *      from a VM      ARP request for a VM or the switch ........ answered
- *                     ARP request for outside ................... uplink
+ *                     ARP request for outside ................... uplink; answered for a peer
  *                     IPv4 to a VM's MAC, or to ours by address . that VM
  *                     IPv4 to another MAC ....................... uplink
  *      from outside   ARP request for a VM or the switch ........ answered
@@ -80,6 +80,7 @@ struct frame {
 };
 
 static struct switch_config config;
+static uint64_t peer; /* the MAC of all that is outside; 0: the outside has ARP */
 static const struct switch_ops *ops;
 static struct switch_counters counters[CPUS_MAX];
 
@@ -149,7 +150,13 @@ void switch_init(const struct switch_config *c, const struct switch_ops *o)
 {
     config = *c;
     ops = o;
+    peer = 0;
     memset(counters, 0, sizeof(counters));
+}
+
+void switch_set_peer(const uint8_t mac[6])
+{
+    peer = get_mac(mac);
 }
 
 void switch_mac(uint32_t n, uint8_t mac[6])
@@ -271,7 +278,11 @@ static void arp_from_vm(struct frame *f)
         count()->announced++; /* nobody has to be told: the switch knows */
     } else if (oper != ARP_REQUEST) {
         count()->dropped_unknown++; /* nobody asked: the switch answers for VMs */
-    } else if (!arp_answer_known(f, vm_at(f->dst_ip, &reach))) {
+    } else if (arp_answer_known(f, vm_at(f->dst_ip, &reach))) {
+        return;
+    } else if (peer && f->reach == NIC_UPLINK) {
+        arp_answer(f, peer);
+    } else {
         send_out(f);
     }
 }

@@ -10,7 +10,8 @@
  *   - forwards frames that come from the uplink for its own MAC by IPv4 destination, so that one
  *     route outside reaches every VM;
  *   - lets the outside speak for itself: a VM's ARP request for an address that is no VM's goes out
- *     as it is, and the answer comes back by MAC;
+ *     as it is, and the answer comes back by MAC; on a wire with one peer and no ARP the switch
+ *     answers for that peer;
  *   - answers pings to its own address.
  * Only unicast IPv4 and ARP pass; everything else is dropped and counted. Forwarding is not
  * routing: TTLs stay as they are.
@@ -50,6 +51,10 @@ struct switch_counters {
 };
 
 void switch_init(const struct switch_config *config, const struct switch_ops *ops);
+
+/* All that is outside is reached through the station `mac`, which nobody can ask: the switch
+ * answers for it. All zero, as after switch_init: the outside answers for itself. */
+void switch_set_peer(const uint8_t mac[6]);
 
 void switch_mac(uint32_t n, uint8_t mac[6]);
 uint32_t switch_ipv4(uint32_t n);

@@ -29,7 +29,7 @@ def test_boots_and_answers(cpu, gic):
         assert machine.get_json("/vm/3/status.json")["instance"] == 3
 
 
-@pytest.mark.parametrize("mem, mib", [("192M", 192), ("3G", 3072)])
+@pytest.mark.parametrize("mem, mib", [("192M", 192), ("3G", 3072), ("8G", 8192)])
 def test_memory_of_other_sizes(mem, mib):
     with Machine("dts/web.dts", vms=2, mem=mem) as machine:
         machine.wait_for(f" {mib} MiB of RAM")
@@ -113,7 +113,7 @@ def test_what_only_the_boot_needed_is_given_back(tmp_path):
 
 
 # What has addresses of the boot, and may: only boot code reads it, or it is a range of memory.
-MAY_POINT = {"machine", "gicv2_ops", "gicv3_ops", "_GLOBAL_OFFSET_TABLE_"}
+MAY_POINT = {"machine", "gicv2_ops", "gicv3_ops", "bcm2836_ops", "_GLOBAL_OFFSET_TABLE_"}
 
 
 def test_nothing_that_lives_on_points_to_what_was_given_back(tmp_path):

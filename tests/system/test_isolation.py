@@ -174,7 +174,7 @@ def test_weights_divide_the_cpu_and_others_answer():
     light = group("light", args="spin", more="weight = <256>;")
     heavy = group("heavy", args="spin", more="weight = <768>;")
     names = ["light/1", "heavy/1"]
-    with Machine(source(WEB, light, heavy), mem="128M", qemu=SLOW_CPU) as machine:
+    with Machine(source(WEB, light, heavy), mem="128M", smp=1, qemu=SLOW_CPU) as machine:
         machine.wait_until_serving()
         machine.status_of_all(WEB_VMS)
         first = cpu_us(machine, names)

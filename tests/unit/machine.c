@@ -171,6 +171,11 @@ void machine_power_off(void)
     longjmp(asleep, 1);
 }
 
+void machine_reset(void)
+{
+    machine_power_off();
+}
+
 /* --- deployment --------------------------------------------------------------------------- */
 
 void machine_init(size_t ram_bytes)

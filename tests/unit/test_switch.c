@@ -326,6 +326,29 @@ static void test_arp_of_vm_for_outside(void **state)
     assert_int_equal(switch_get_counters().dropped_reach, 1);
 }
 
+/* A serial line has one peer and no ARP: it is all that is outside, for those who may go there. */
+static void test_arp_of_vm_for_a_peer(void **state)
+{
+    (void)state;
+    static const uint8_t peer[6] = {2, 1, 2, 3, 4, 5};
+    switch_set_peer(peer);
+    vm_asks(1, GATEWAY);
+    from_vm(1);
+    assert_int_equal(got.count, 1);
+    assert_int_equal(got.to, 1);
+    assert_memory_equal(got.frame + 6, peer, 6);
+    assert_int_equal(value(got.frame + 20, 2), 2);
+    assert_memory_equal(got.frame + 22, peer, 6);
+    assert_int_equal(value(got.frame + 28, 4), GATEWAY);
+    vm_asks(3, GATEWAY);
+    from_vm(3);
+    assert_int_equal(got.count, 1);
+    assert_int_equal(switch_get_counters().dropped_reach, 1);
+    vm_asks(1, ADDRESS);
+    from_vm(1);
+    assert_memory_equal(got.frame + 22, vm_mac(SWITCH_NUMBER), 6);
+}
+
 static void test_gratuitous_arp(void **state)
 {
     (void)state;
@@ -614,6 +637,7 @@ int main(void)
         TEST(test_arp_of_vm_for_vm),
         TEST(test_arp_of_vm_for_switch),
         TEST(test_arp_of_vm_for_outside),
+        TEST(test_arp_of_vm_for_a_peer),
         TEST(test_gratuitous_arp),
         TEST(test_arp_reply_of_vm_goes_nowhere),
         TEST(test_arp_from_outside),

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-// sources: dev/drivers/uart.c dev/drivers/pl011.c
+// sources: dev/drivers/uart.c dev/drivers/pl011.c dev/drivers/mini_uart.c
 /*
- * The console's queue, over a transmitter with as much room as a test gives it; and the PL011's
- * registers, played by memory. The queue is one for the process, so each test leaves it empty.
+ * The console's queue, over a transmitter with as much room as a test gives it; and the
+ * registers of the PL011 and the mini UART, played by memory. The queue is one for the process, so
+ * each test leaves it empty.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -180,7 +181,9 @@ static void test_pl011_registers(void **state)
     registers[0x18 / 4] = 0;
     assert_int_equal(u->get(base), 'a');
 
+    registers[0x2C / 4] = 0x60; /* UARTLCR_H: eight bits */
     u->start(base);
+    assert_int_equal(registers[0x2C / 4], 0x70);  /* and FIFOs */
     assert_int_equal(registers[0x30 / 4], 0x301); /* UARTCR: RXE, TXE, UARTEN */
     assert_int_equal(registers[0x38 / 4], 0x50);  /* UARTIMSC: receive and its timeout */
     u->interrupt_on_room(base, true);
@@ -189,6 +192,47 @@ static void test_pl011_registers(void **state)
     assert_int_equal(registers[0x38 / 4], 0x50);
     u->ack(base);
     assert_int_equal(registers[0x44 / 4], 0x70);
+
+    registers[0x2C / 4] = 0x1C; /* FIFOs are on: the format is not touched */
+    registers[0x18 / 4] = 1u << 3;
+    u->start(base);
+    assert_int_equal(registers[0x2C / 4], 0x1C);
+    registers[0x2C / 4] = 0; /* UARTFR.BUSY for ever: it goes on */
+    u->start(base);
+    assert_int_equal(registers[0x2C / 4], 0x10);
+}
+
+/* The AUX block is a page; the mini UART's registers begin at 0x40 of it. */
+static void test_mini_uart_registers(void **state)
+{
+    (void)state;
+    static _Alignas(4096) uint32_t registers[0x1000 / 4];
+    uintptr_t base = (uintptr_t)registers + 0x40;
+    const struct uart_ops *u = uart_find("brcm,bcm2835-aux-uart");
+    assert_ptr_equal(u, &mini_uart_ops);
+
+    registers[0x54 / 4] = 1u << 0 | 1u << 6; /* LSR: a byte has come, the transmitter is full */
+    assert_false(u->put(base, 'a'));
+    assert_int_equal(registers[0x40 / 4], 0);
+    registers[0x40 / 4] = 0xFFFFFF5A;
+    assert_int_equal(u->get(base), 0x5A);
+    registers[0x54 / 4] = 1u << 5;
+    assert_int_equal(u->get(base), -1);
+    assert_true(u->put(base, (char)0xC0));
+    assert_int_equal(registers[0x40 / 4], 0xC0);
+
+    registers[0x04 / 4] = 1u << 2; /* AUX_ENABLES: somebody's SPI master stays on */
+    registers[0x60 / 4] = 1u << 3; /* CNTL: the firmware's flow control stays as it is */
+    u->start(base);
+    assert_int_equal(registers[0x04 / 4], 5);
+    assert_int_equal(registers[0x60 / 4], 0xB);
+    assert_int_equal(registers[0x44 / 4], 0xD); /* IER: receive, and the bits it needs */
+    u->interrupt_on_room(base, true);
+    assert_int_equal(registers[0x44 / 4], 0xF);
+    u->interrupt_on_room(base, false);
+    assert_int_equal(registers[0x44 / 4], 0xD);
+    u->ack(base);
+    assert_int_equal(registers[0x4C / 4] | registers[0x68 / 4], 0); /* LCR and BAUD: not ours */
 }
 
 int main(void)
@@ -201,6 +245,7 @@ int main(void)
         cmocka_unit_test(test_full_queue_drops_whole_texts),
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_pl011_registers),
+        cmocka_unit_test(test_mini_uart_registers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
