@@ -57,7 +57,7 @@ static enum err ring_init(struct ring *r, unsigned order)
     return e;
 }
 
-enum err mail_init(unsigned cpus)
+BOOT enum err mail_init(unsigned cpus)
 {
     enum err e = OK;
     unsigned order = choose_order(cpus * (cpus - 1));

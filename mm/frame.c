@@ -147,6 +147,21 @@ bool frame_is_ram(pa_t pa)
     return i < frame_map.count && use_get((uint32_t)i) >> OWNER_BITS != KIND_HOLE;
 }
 
+void frame_release_range(struct frame_range range)
+{
+    uint64_t at, end;
+    frame_clip(range, &at, &end);
+    end = ALIGN_DOWN(end, PAGE_SIZE);
+    for (at = ALIGN_UP(at, PAGE_SIZE); at < end; at += PAGE_SIZE) {
+        uint32_t i = frame_index(PA(at));
+        if (use_get(i) == use_of(FRAME_EL2, FRAME_OWNER_NONE)) {
+            entry_set(i, 0, use_of(FRAME_FREE, 0));
+            count_add(frame_map.caches[cpu_index()], FRAME_EL2, -1ull);
+            buddy_give(&i, 1);
+        }
+    }
+}
+
 static uint64_t count_of(const struct frame_cache *c, unsigned kind)
 {
     return __atomic_load_n(&c->counts[kind], __ATOMIC_RELAXED);
