@@ -65,9 +65,10 @@ def make_deployment(deployment, folder, defines=None, images=None, allow_missing
 
 class Machine:
     """One QEMU, from `with` to its end. The arguments are those of make run, in lower case; the
-    board and its number of CPUs are TOKLAT_BOARD and TOKLAT_SMP where a test asks for none. A disk is what U-Boot
-    boots from, a card an image of a Raspberry Pi's. On a board, tree is its device tree in place of
-    the usual one, the store is the card, and the network is the serial line `line`."""
+    board and its number of CPUs are TOKLAT_BOARD and TOKLAT_SMP where a test asks for none. A disk
+    is what U-Boot boots from, a card an image of a Raspberry Pi's. On a board, tree is its device
+    tree in place of the usual one, the store is the card, and the network is the serial line
+    `line`."""
 
     booted = []  # the kinds of all machines so far
 
