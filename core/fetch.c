@@ -161,8 +161,9 @@ static void no_frame(struct vm *vm)
     transit_abandon(vm);
     if (vm->wait == WAIT_PAGE) {
         wait_for_room(vm);
-    } else if (vm->sched.cpu != KEEPER) {
-        stay_or_go(vm);
+    } else if (vm->sched.cpu != KEEPER &&
+               (vm->wait == WAIT_NONE || (vm->wait >= WAIT_IDLE && event_ready(vm)))) {
+        stay_or_go(vm); /* it could not go home before */
     }
 }
 
