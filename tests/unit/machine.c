@@ -421,7 +421,7 @@ static struct context *wake_up(void)
 {
     run_this()->asleep = false;
     irq_dispatch();
-    return host_enter(run_next());
+    return host_enter(run_resume());
 }
 
 void machine_interrupt(void)
@@ -614,10 +614,15 @@ void machine_boot(unsigned rx_buffers)
 
 void machine_hold_frames(uint64_t left)
 {
-    while (held_count < HELD_MAX &&
-           frame_alloc(FRAME_EL2, FRAME_OWNER_NONE, &held[held_count]) == OK) {
-        held_count++;
+    unsigned self = cpu_index();
+    for (unsigned cpu = 0; cpu < machine_cpus; cpu++) { /* each has some for itself */
+        host_cpu_set(cpu);
+        while (held_count < HELD_MAX &&
+               frame_alloc(FRAME_EL2, FRAME_OWNER_NONE, &held[held_count]) == OK) {
+            held_count++;
+        }
     }
+    host_cpu_set(self);
     while (left-- && held_count) {
         (void)frame_unref(held[--held_count]);
     }
