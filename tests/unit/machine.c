@@ -622,10 +622,11 @@ void machine_hold_frames(uint64_t left)
             held_count++;
         }
     }
-    host_cpu_set(self);
     while (left-- && held_count) {
+        host_cpu_set((unsigned)left % machine_cpus);
         (void)frame_unref(held[--held_count]);
     }
+    host_cpu_set(self);
 }
 
 void machine_release_frames(void)

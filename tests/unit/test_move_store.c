@@ -241,7 +241,7 @@ static void test_the_busy_leave_from_elsewhere(void **state)
     machine_check(true);
     machine_disk->held = false;
     machine_disk_turn();
-    relax();
+    machine_release_frames();
     assert_int_equal(residence_counters.evictions, 1);
     home_again(WEB_A); /* it can run: it came back */
     assert_int_equal(mark_of(WEB_A), 0xA);
@@ -257,10 +257,8 @@ static void test_nobody_to_give(void **state)
     assert_true(gatekeeper.asked[1]);
     play(1);
     assert_true(runs_at(WEB_A, 1));
-    machine_on(KEEPER);
     machine_turn();
     assert_int_equal(gatekeeper.asked[1], 0);
-    relax();
     assert_int_equal(gatekeeper.leaving_frames, 0);
     assert_int_equal(residence_counters.evictions, 0);
 }
@@ -511,8 +509,7 @@ static void test_the_spared_stop_as_well(void **state)
     want_busy();
     assert_int_equal(machine_vm(WEB_A)->gate.state, GATE_SPARED);
     assert_true(runs_at(WEB_A, 1));
-    relax();
-    play_vm(WEB_A);
+    machine_release_frames();
     groups[1].template_id = id;
     disk_shutdown();
 }
