@@ -89,8 +89,8 @@ static void stay(struct run *r, struct vm *vm)
 {
     vm->why = MOVE_NOT;
     gate_join(r->pool, &vm->gate);
-    if (residence_stopping && vm->wait == WAIT_NONE) {
-        vm->wait = WAIT_ROOM;
+    if (residence_stopping) {
+        run_wake(vm);
     }
 }
 
@@ -203,6 +203,7 @@ static void keep(struct vm *vm, unsigned from, enum move_why why)
         run_wake(vm);
         return;
     default: /* MOVE_ALL: it is written like all others */
+        run_arrived(vm, vm->until);
         return;
     }
 }
