@@ -238,7 +238,7 @@ bool residence_wait_for_room(struct vm *vm)
 
 void residence_queue_for_room(struct vm *vm)
 {
-    if (others_leave()) {
+    if (residence_stopping || others_leave()) { /* it is written, too */
         wait_for_room(vm);
     } else {
         vm_kill(vm, "out of memory");
