@@ -450,7 +450,7 @@ static bool turn_once(void)
     return any;
 }
 
-void machine_turn(void)
+static bool turn(void)
 {
     unsigned self = cpu_index(), turns = 0;
     while (!machine_power_offs && turn_once()) {
@@ -460,6 +460,12 @@ void machine_turn(void)
         }
     }
     host_cpu_set(self);
+    return turns;
+}
+
+void machine_turn(void)
+{
+    (void)turn();
 }
 
 void machine_disk_turn(void)
@@ -520,8 +526,10 @@ static bool settle_once(void)
 void machine_settle(void)
 {
     unsigned self = cpu_index();
-    while (settle_once() && machine_cpus > 1) {
-        machine_turn();
+    bool any = true;
+    while (any) {
+        any = settle_once() && machine_cpus > 1;
+        any |= machine_cpus > 1 && turn();
     }
     host_cpu_set(self);
 }

@@ -168,11 +168,14 @@ static void test_room_is_made_by_the_keeper(void **state)
     machine_abort(IPA(GUEST_UNUSED + PAGE_SIZE), ACCESS_WRITE);
     assert_int_equal(web->wait, WAIT_ROOM);
     assert_int_equal(where(WEB_A), 1 | 1u << WHERE_GOES_SHIFT);
+    machine_disk->held = true;
     machine_turn(); /* asks for B, who leaves */
-    machine_disk_turn();
-    machine_turn();
+    assert_int_equal(where(WEB_A), KEEPER);
+    assert_true(machine_vm(WEB_B)->leaving && !list_empty(&runs[KEEPER].hungry));
     assert_int_equal(residence_counters.out_of_room, 1);
+    machine_check(true);
     machine_release_frames();
+    machine_disk->held = false;
     assert_ptr_equal(home_again(WEB_A), web);
     write_page(web, GUEST_UNUSED + PAGE_SIZE, 1);
     machine_quiet();
