@@ -287,6 +287,21 @@ static void busy_ones_in_turn(void **state)
     assert_true(of[1] - of[2] + 1 <= 2 && own - of[2] + 1 <= 2);
 }
 
+static void busy_ones_within_bounds(void **state)
+{
+    (void)state;
+    struct gate_limits much = limits;
+    much.transit = 5000;
+    begin(&much);
+    enter_all(60);
+    free_frames = 105;
+    gate_want(&gate, &vms[50].w, 3000, now);
+    now += limits.patience;
+    run();
+    assert_true(gate.asked[1] == GATE_ASKED_MAX || gate.asked[2] == GATE_ASKED_MAX);
+    assert_true(gate.asked[1] <= GATE_ASKED_MAX && gate.asked[2] <= GATE_ASKED_MAX);
+}
+
 /* Spared: until it wakes or idles, wherever it goes. */
 static void spared_ones_stay_spared(void **state)
 {
@@ -401,6 +416,7 @@ int main(void)
         TEST(who_idles_and_is_given_leaves),
         TEST(who_is_busy_and_is_given_leaves_at_once),
         TEST(busy_ones_in_turn),
+        TEST(busy_ones_within_bounds),
         TEST(spared_ones_stay_spared),
         TEST(who_is_apart_does_not_move),
         TEST(hungry_pools_say_when),

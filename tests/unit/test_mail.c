@@ -232,6 +232,49 @@ static void test_wraps_in_one_piece(void **state)
     assert_int_equal(seen_count, (RING_BYTES - FRAMES_LEAVE) / frame);
 }
 
+/* What is skipped counts, so nothing is written over that was not read. */
+static void test_what_is_skipped_counts(void **state)
+{
+    (void)state;
+    static const uint8_t data[FRAME_BYTES];
+    size_t frame = ALIGN_UP(HEAD + FRAME_BYTES, HEAD);
+    size_t used = RING_BYTES - FRAMES_LEAVE - frame - 32, end = RING_BYTES - 64;
+    for (unsigned i = 0; i < end / HEAD; i++) {
+        if (i == (end - used) / HEAD) {
+            take(1);
+        }
+        assert_int_equal(poke(0, 1, i), OK);
+    }
+    assert_int_equal(send_from(0, 1, MAIL_FRAME, 0, data, FRAME_BYTES), ERR_BUSY);
+    assert_int_equal(send_from(0, 1, MAIL_FRAME, 0, data, 40), OK); /* before the end */
+    take(1);
+    assert_int_equal(seen_count, used / HEAD + 1);
+}
+
+/* Messages of one ring are not written into another one, wherever that lies. */
+static void test_rings_are_apart(void **state)
+{
+    (void)state;
+    static const uint8_t data[FRAME_BYTES];
+    for (unsigned from = 0; from < 2; from++) {
+        unsigned to = 1 - from;
+        init(2);
+        for (unsigned i = 0; i < RING_BYTES / HEAD; i++) {
+            assert_int_equal(poke(to, from, i), OK);
+        }
+        for (unsigned i = 0; i < 200; i++) {
+            assert_int_equal(send_from(from, to, MAIL_FRAME, i, data, FRAME_BYTES), OK);
+            take(to);
+            assert_int_equal(seen_count, 1);
+        }
+        take(from);
+        assert_int_equal(seen_count, RING_BYTES / HEAD);
+        for (unsigned i = 0; i < seen_count; i++) {
+            assert_int_equal(seen[i].number, i);
+        }
+    }
+}
+
 /* Of every length, at every place that there is. */
 static void test_data_is_intact(void **state)
 {
@@ -336,6 +379,8 @@ int main(void)
         TEST(test_no_memory),
         TEST(test_each_kind_leaves_room),
         TEST(test_wraps_in_one_piece),
+        TEST(test_what_is_skipped_counts),
+        TEST(test_rings_are_apart),
         TEST(test_data_is_intact),
         TEST(test_one_interrupt_for_many),
         TEST(test_a_look_is_bounded),

@@ -144,7 +144,8 @@ static void test_to_the_outside_from_everywhere(void **state)
         guest_offer_tx(web, frame, sizeof(frame));
         assert_int_equal(machine_call(TOKLAT_DOORBELL, 2, 0), 0);
     }
-    assert_int_equal(machine_sent, 1); /* the first one's, as the keeper was played for the second */
+    assert_int_equal(machine_sent,
+                     1); /* the first one's, as the keeper was played for the second */
     machine_turn();
     assert_int_equal(machine_sent, 2);
 }

@@ -94,6 +94,35 @@ static void test_a_frame_whose_ring_is_away(void **state)
     assert_int_equal(residence_counters.dropped + network_get_counters().not_ready, 0);
 }
 
+/* The keeper cannot fetch it now: the VM goes home with what else has come. */
+static void test_a_page_that_cannot_be_fetched(void **state)
+{
+    (void)state;
+    static struct transit *taken[4096];
+    unsigned n = 0;
+    bare_at_home();
+    idle_vm(WEB_A, 10 * NS_PER_MS);
+    machine_on(KEEPER);
+    machine_hold_frames(0);
+    send_to(WEB_A);
+    while ((taken[n] = transit_new(vm_stub(WEB_B)))) {
+        n++;
+    }
+    host_time_advance(ticks_from_ns(20 * NS_PER_MS));
+    machine_on(1);
+    machine_interrupt(); /* the frame and the deadline */
+    machine_on(KEEPER);
+    machine_interrupt();
+    while (n--) {
+        transit_free(taken[n]);
+    }
+    machine_release_frames();
+    machine_turn();
+    struct vm *web = home_again(WEB_A);
+    assert_int_equal(web->context.x[0] & TIMER, TIMER);
+    machine_check_settled();
+}
+
 static void arp_for_the_switch(uint8_t *frame, uint32_t from)
 {
     static const uint8_t fixed[] = {0, 1, 8, 0, 6, 4, 0, 1};
@@ -502,6 +531,35 @@ static void test_a_deadline_passes_as_it_is_written(void **state)
     wakes_after_boot(WEB_A);
 }
 
+static void on_key(uint32_t irq)
+{
+    (void)irq;
+    residence_shutdown();
+}
+
+/* It was about to go home; in the same trap, the machine begins to stop. */
+static void test_who_has_woken_does_not_go_home(void **state)
+{
+    (void)state;
+    enum { KEY_IRQ = 100 };
+    uint8_t frame[64];
+    struct vm *web = live_at(WEB_A, 1, 1, FOREVER);
+    machine_disk->held = true;
+    press();
+    machine_turn();
+    assert_true(where(WEB_A) == KEEPER && web->leaving);
+    machine_release_frames();
+    assert_int_equal(irq_register(KEY_IRQ, on_key), OK);
+    frame_make(frame, sizeof(frame), 0, WEB_A);
+    machine_receive(frame, sizeof(frame));
+    host_irq_raise(KEY_IRQ); /* is handled behind the frame */
+    play(KEEPER);
+    assert_int_equal(guest_used(web, GUEST_RX), 2);
+    assert_int_equal(where(WEB_A), KEEPER);
+    machine_disk->held = false;
+    wakes_after_boot(WEB_A);
+}
+
 /* One that nobody can evict, and that never idles, comes when all are asked for. */
 static void test_the_spared_stop_as_well(void **state)
 {
@@ -527,6 +585,7 @@ static void test_a_shutdown_is_no_lack_of_memory(void **state)
     machine_hold_frames(0);
     machine_abort(IPA(GUEST_UNUSED + PAGE_SIZE), ACCESS_WRITE);
     machine_release_frames();
+    assert_null(gate_first(runs[1].pool, false, counter_now())); /* nobody idles, as all can see */
     begin_shutdown();
     wakes_after_boot(WEB_A);
     assert_int_equal(mark_of(WEB_A), 0xA);
@@ -578,6 +637,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cpus_test(test_a_page_is_fetched_by_the_keeper),
         cpus_test(test_a_frame_whose_ring_is_away),
+        cpus_test(test_a_page_that_cannot_be_fetched),
         cpus_test(test_a_frame_for_itself),
         cpus_test(test_a_page_is_no_answer),
         cpus_test(test_room_is_made_by_the_keeper),
@@ -597,6 +657,7 @@ int main(void)
         cpus_test(test_all_are_written),
         cpus_test(test_a_deadline_passes_as_the_machine_stops),
         cpus_test(test_a_deadline_passes_as_it_is_written),
+        cpus_test(test_who_has_woken_does_not_go_home),
         cpus_test(test_the_spared_stop_as_well),
         cpus_test(test_a_shutdown_is_no_lack_of_memory),
         cpus_test(test_a_caller_is_written),
