@@ -283,6 +283,9 @@ static void test_the_busy_leave_from_elsewhere(void **state)
     assert_true(web->leaving);
     assert_int_equal(web->wait, WAIT_ROOM);
     assert_int_equal(gatekeeper.counters.evicted_busy, 1);
+    send_to(WEB_A); /* which its record cannot have any more */
+    assert_int_equal(network_get_counters().not_ready, 1);
+    assert_int_equal(guest_used(web, GUEST_RX), 2);
     machine_check(true);
     machine_disk->held = false;
     machine_disk_turn();
