@@ -481,7 +481,7 @@ void machine_shutdown(void)
 {
     host_cpu_set(KEEPER);
     PLAY((residence_shutdown(), 0));
-    for (unsigned i = 0; i < 10000 && !machine_power_offs; i++) {
+    for (unsigned i = 0; i < 2000 && !machine_power_offs; i++) {
         machine_disk_turn();
         if (machine_cpus > 1 && !machine_power_offs) {
             machine_turn();
@@ -631,7 +631,7 @@ void machine_hold_frames(uint64_t left)
         }
     }
     while (left-- && held_count) {
-        host_cpu_set((unsigned)left % machine_cpus);
+        host_cpu_set((unsigned)left % MAX(machine_cpus, 1u));
         (void)frame_unref(held[--held_count]);
     }
     host_cpu_set(self);

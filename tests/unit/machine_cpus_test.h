@@ -49,6 +49,7 @@ static inline int setup_cpus(void **state)
 static inline int teardown_cpus(void **state)
 {
     machine_on(KEEPER);
+    machine_disk->held = false;
     if (!machine_power_offs) {
         machine_release_frames();
         machine_quiet();
