@@ -50,7 +50,7 @@ static inline int teardown_cpus(void **state)
 {
     machine_on(KEEPER);
     machine_disk->held = false;
-    if (!machine_power_offs) {
+    if (!machine_power_offs && !residence_stopping) {
         machine_release_frames();
         machine_quiet();
         machine_turn();
