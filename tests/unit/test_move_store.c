@@ -7,8 +7,8 @@
 #include "tests/unit/machine_cpus_test.h"
 
 /* Short messages, after which no frame fits into a ring; and no VM. */
-#define FRAMES_FILL (KIB(128) / 8 - KIB(16) / 8)
-#define VMS_FILL (KIB(128) / 8 - KIB(2) / 8)
+#define FRAMES_FILL ((mail_ring_bytes() * 7 / 8 - KIB(2)) / 8)
+#define VMS_FILL ((mail_ring_bytes() - KIB(2)) / 8)
 
 static void fill_ring(unsigned from, unsigned to, unsigned messages)
 {
