@@ -168,7 +168,6 @@ void run_arrived(struct vm *vm, uint64_t deadline)
         return;
     }
     if (vm->wait == WAIT_NONE) {
-        gate_wake(run_this()->pool, &vm->gate);
         run_wake(vm);
     } else if (event_ready(vm)) {
         wake(vm);
