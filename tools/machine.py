@@ -64,8 +64,9 @@ def make_deployment(deployment, folder, defines=None, images=None, allow_missing
 class Machine:
     """One QEMU, from `with` to its end. The arguments are those of make run, in lower case; the
     number of CPUs is that of TOKLAT_SMP where a test does not ask for one. A disk is what U-Boot
-    boots from, a card an image of a Raspberry Pi's. On a board, tree is its device tree in place of
-    the usual one, the store is the card, and the network is the serial line `line`."""
+    boots from, a card an image of a Raspberry Pi 3's, which it writes to. On a board without one,
+    tree is its device tree in place of the usual one, the store is the card, and the network is
+    the serial line `line`."""
 
     def __init__(self, deployment=None, *, vms=None, initrd=None, defines=None, images=None,
                  allow_missing=False, mem="1G", cpu="cortex-a72", gic=3, smp=None, append="",
@@ -76,17 +77,16 @@ class Machine:
         self.initrd = initrd or card or make_deployment(
             deployment, self.folder, defines, images, allow_missing
         )
-        self._run = ROOT / "tools" / (
-            "run-card" if card else "run" if board == "virt" else "run-board"
-        )
+        board = "rpi3" if card else board
+        self._run = ROOT / "tools" / ("run" if board == "virt" else "run-board")
         self.line = f"unix:{self.folder}/line"
         self.port = free_port()
         self._environment = {
             **os.environ,
             "MEM": mem, "CPU": cpu, "GIC": str(gic), "APPEND": append,
             "SMP": str(smp or os.environ.get("TOKLAT_SMP", 1)),
-            "STORE": str(store or ""), "BOARD": "rpi3" if card else board,
-            "TREE": str(tree or ""), **({} if board == "virt" else {"LINE": self.line}),
+            "STORE": str(store or ""), "BOARD": board,
+            "TREE": str(tree or ""), **({} if card or board == "virt" else {"LINE": self.line}),
             "BOOT": "uboot" if disk else "direct", "DISK": str(disk or ""),
             "PORT": str(self.port), "KERNEL": str(kernel or ROOT / "build/toklat.bin"),
         }
