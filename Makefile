@@ -32,6 +32,8 @@ BOARD := virt
 CARD_SIZE := 256M
 # Options of tools/bench-scale.
 SCALE :=
+# Boots of make soak.
+SOAK := 1000
 # For make power-cut; and options of tests/fault/power_cut.py.
 CUTS := 200
 POWER_CUT :=
@@ -69,12 +71,12 @@ endef
 # Debian packages that the goals need are installed before anything else happens.
 GOALS := $(or $(MAKECMDGOALS),all)
 PACKAGE_GROUPS := build
-RUN_GOALS := run debug footprint bench bench-scale bench-codec power-cut test
+RUN_GOALS := run debug footprint bench bench-scale bench-smp bench-codec power-cut soak test
 PACKAGE_GROUPS += $(if $(filter $(RUN_GOALS),$(GOALS)),run)
 PACKAGE_GROUPS += $(if $(filter sdcard test,$(GOALS)),card)
 PACKAGE_GROUPS += $(if $(filter uboot rpi3 rpi4,$(BOOT) $(BOARD)),card)
-PACKAGE_GROUPS += $(if $(filter test unit fuzz check bench-scale,$(GOALS)),test)
-PACKAGE_GROUPS += $(if $(filter bench-scale,$(GOALS)),scale)
+PACKAGE_GROUPS += $(if $(filter test unit fuzz check bench-scale bench-smp,$(GOALS)),test)
+PACKAGE_GROUPS += $(if $(filter bench-scale bench-smp,$(GOALS)),scale)
 PACKAGE_GROUPS += $(if $(filter check,$(GOALS)),check)
 PACKAGE_GROUPS += $(if $(filter debug,$(GOALS)),debug)
 ifneq ($(if $(DRY_RUN),,$(filter-out help clean,$(GOALS))),)
@@ -83,7 +85,7 @@ $(error the packages above are needed)
 endif
 endif
 
-.PHONY: all run run-virt run-card test check footprint bench power-cut debug clean help FORCE
+.PHONY: all boards run run-virt run-card test check footprint bench power-cut soak debug clean help FORCE
 
 include el2.mk
 -include guests/guests.mk
@@ -121,8 +123,15 @@ bench: all
 power-cut: all
 	@tests/fault/power_cut.py --cuts $(CUTS) $(POWER_CUT)
 
+soak: all
+	@tools/soak --boots $(SOAK)
+
 test: all $(UBOOT_DISK) test-cards $(LOAD) $(UNIT_TESTS) $(FUZZ_TESTS)
 	@tools/test-all --system $(UNIT_TESTS) $(FUZZ_TESTS)
+
+# The matrix of docs/boards.md, from what the last make test printed.
+boards:
+	@tools/board-matrix build/system-tests-*.xml
 
 clean:
 	$(Q)[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name sources ! -name store \

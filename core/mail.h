@@ -24,6 +24,7 @@ enum mail_kind {
     MAIL_NOBODY, /* there is nobody who could */
     MAIL_ALL,    /* the keeper wants all VMs: the machine stops */
     MAIL_POKE,   /* the gatekeeper has something to look at */
+    MAIL_SPILL,  /* somebody lacks frames: those that rest here are given back */
 };
 
 struct mail {

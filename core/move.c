@@ -11,11 +11,12 @@
 #include "arch/irq.h"
 #include "arch/time.h"
 #include "core/base/log.h"
+#include "core/base/string.h"
 #include "core/group.h"
 #include "core/network.h"
 #include "core/residence.h"
 
-#define PAUSE_NS (100 * NS_PER_MS)
+#define PAUSE_NS NS_PER_S
 
 /* How soon a VM is sent again that a full ring did not take. */
 #define FULL_NS NS_PER_MS
@@ -24,10 +25,11 @@
  * questions and their answers fit in what VMs leave free of a ring. */
 #define DOOMED_MAX 64u
 
-static bool poked;          /* a MAIL_POKE is on its way */
-static bool pausing;        /* all but the keeper do nothing */
-static struct list callers; /* VMs that wait for another to be destroyed, by vm.link */
-static uint32_t doomed;     /* VMs that were asked for to be destroyed */
+static bool spilling[CPUS_MAX]; /* a MAIL_SPILL is on its way */
+static bool poked;              /* a MAIL_POKE is on its way */
+static bool pausing;            /* all but the keeper do nothing */
+static struct list callers;     /* VMs that wait for another to be destroyed, by vm.link */
+static uint32_t doomed;         /* VMs that were asked for to be destroyed */
 
 /* --- where a VM is ------------------------------------------------------------------------ */
 
@@ -289,6 +291,24 @@ void move_poke(void)
     }
 }
 
+void move_spill(void)
+{
+    frame_spill();
+    for (unsigned cpu = 1; cpu < run_cpus; cpu++) {
+        bool *asked = &spilling[cpu];
+        if (runs[cpu].online && !__atomic_exchange_n(asked, true, __ATOMIC_ACQ_REL)) {
+            must_send(cpu, MAIL_SPILL, 0, 0);
+        }
+    }
+}
+
+static void spill(struct run *r)
+{
+    __atomic_store_n(&spilling[r->cpu], false, __ATOMIC_RELEASE);
+    frame_spill();
+    move_poke();
+}
+
 static void handle(unsigned from, const struct mail *m)
 {
     struct run *r = run_this();
@@ -316,6 +336,9 @@ static void handle(unsigned from, const struct mail *m)
         return;
     case MAIL_ALL:
         give_all(r);
+        return;
+    case MAIL_SPILL:
+        spill(r);
         return;
     default:                                               /* MAIL_POKE */
         __atomic_store_n(&poked, false, __ATOMIC_RELEASE); /* before the look; partner: move_poke */
@@ -372,6 +395,7 @@ enum err move_init(void)
         list_init(&callers);
         doomed = 0;
         poked = pausing = false;
+        memset(spilling, 0, sizeof(spilling));
     }
     return irq_register(irq_kick(), on_kick);
 }

@@ -90,12 +90,12 @@ void network_send(const uint8_t *frame, size_t bytes)
 
 static const struct switch_ops switch_ops = {exists, network_deliver, network_send};
 
-void network_init(const struct switch_config *config)
+BOOT void network_init(const struct switch_config *config)
 {
     switch_init(config, &switch_ops);
 }
 
-void network_set_uplink(struct uplink *u)
+BOOT void network_set_uplink(struct uplink *u)
 {
     uplink = u;
     switch_set_peer(u->peer);

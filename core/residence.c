@@ -254,7 +254,7 @@ static uint64_t free_frames(void)
 
 static const struct gate_ops gate_ops = {free_frames, arrival_admit, evict, move_ask};
 
-void residence_init(void)
+BOOT void residence_init(void)
 {
     uint64_t frames = frame_total();
     struct gate_limits limits = {
@@ -271,7 +271,7 @@ void residence_init(void)
     is_open = one_page = residence_stopping = false;
 }
 
-void residence_open(void)
+BOOT void residence_open(void)
 {
     if (transit_open() != OK) {
         log_error("store: no memory for what is read: nothing leaves");
@@ -314,6 +314,7 @@ static bool work(void)
 {
     gatekeeper.own.due = false;
     if (!is_open) {
+        fetch_work();
         gatekeeper.own.due = group_starts_due > 0;
         return false;
     }

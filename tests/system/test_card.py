@@ -14,6 +14,8 @@ import pytest
 
 from machine import ROOT, Machine
 
+pytestmark = pytest.mark.own_machine
+
 MIB = 1 << 20
 FAT_START, FAT_END = 4 * MIB, 64 * MIB
 NOBODY = "65534"

@@ -8,6 +8,8 @@ import pytest
 
 from machine import Machine
 
+pytestmark = pytest.mark.own_machine
+
 RUN_SECONDS = 30
 LOADED_AT = 0x40200000  # where QEMU puts the image
 INVALID_PARAMETERS, ALREADY_ON = -2, -4  # PSCI, DEN0022 5.2.2

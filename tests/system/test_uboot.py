@@ -9,6 +9,8 @@ import pytest
 
 from machine import ROOT, Machine, make_deployment
 
+pytestmark = pytest.mark.own_machine
+
 VMS = 3
 UBOOT_SECONDS = 60
 
