@@ -85,7 +85,8 @@ $(error the packages above are needed)
 endif
 endif
 
-.PHONY: all boards run run-virt run-card test check footprint bench power-cut soak debug clean help FORCE
+.PHONY: all boards run run-virt run-card test check footprint bench power-cut soak debug clean \
+	help FORCE
 
 include el2.mk
 -include guests/guests.mk

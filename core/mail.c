@@ -146,6 +146,11 @@ void mail_take(void (*handle)(unsigned from, const struct mail *m))
     }
 }
 
+uint32_t mail_ring_bytes(void)
+{
+    return ring_bytes;
+}
+
 struct mail_counters mail_get_counters(unsigned cpu)
 {
     return boxes[cpu].counters;

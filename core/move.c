@@ -256,14 +256,14 @@ static void give_first(struct run *r, bool busy)
     move_later(vm, MOVE_EVICT);
 }
 
-static void give_all(struct run *r)
+/* The spared, too, who are in no list. */
+static void give_all(void)
 {
-    while (r->pool->idle_classes || !list_empty(&r->pool->busy)) { /* it sorts as it looks */
-        struct gate_resident *first = gate_first(r->pool, true, counter_now());
-        if (first) {
-            struct vm *vm = container_of(first, struct vm, gate);
-            run_stop(vm, WAIT_ROOM);
-            move_later(vm, MOVE_ALL);
+    for (uint32_t n = 1; n < vm_table_size(); n++) {
+        struct stub *s = vm_stub(n);
+        if (move_is_here(s) && !s->vm->why && !s->vm->ended) {
+            run_stop(s->vm, WAIT_ROOM);
+            move_later(s->vm, MOVE_ALL);
         }
     }
 }
@@ -335,7 +335,7 @@ static void handle(unsigned from, const struct mail *m)
         gate_given(&gatekeeper, from, NULL);
         return;
     case MAIL_ALL:
-        give_all(r);
+        give_all();
         return;
     case MAIL_SPILL:
         spill(r);

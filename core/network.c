@@ -69,8 +69,8 @@ void network_deliver(uint32_t n, const uint8_t *frame, size_t bytes)
         return;
     }
     struct vm *vm = s->vm;
-    if (unlikely(vm->ended)) {
-        run_this()->not_ready++;
+    if (unlikely(vm->ended || (vm->leaving && vm->wait == WAIT_ROOM))) {
+        run_this()->not_ready++; /* it does not stay for it, and its record is made */
     } else if (unlikely(vm->fetch && vm->fetch->first) || !network_hand_over(vm, frame, bytes)) {
         residence_park(vm, frame, bytes);
     }

@@ -40,10 +40,12 @@ uint32_t residence_frames(const struct vm *vm)
 
 enum err residence_write_out(struct vm *vm)
 {
-    bool can_run = vm->sched.state != SCHED_BLOCKED || vm->wait == WAIT_ROOM;
+    bool can_run = vm->sched.state != SCHED_BLOCKED || vm->wait == WAIT_ROOM ||
+                   vm->wait == WAIT_DOOM; /* whose end is not waited for as the machine stops */
     if (can_run) {
         run_stop(vm, WAIT_ROOM);
-        list_remove(&vm->link); /* should it wait for room itself */
+        vm->wait = WAIT_ROOM;
+        list_remove(&vm->link); /* should it wait itself */
     }
     enum err e = snapshot_write(vm);
     if (e == OK) {
