@@ -110,7 +110,7 @@ run-virt: $(EL2_BIN) $(INITRD) $(TOOL) $(if $(filter uboot,$(BOOT)),$(UBOOT_DISK
 run-card: $(CARD)
 	@mkdir -p build/store
 	@cp --update --sparse=always $(CARD) build/store/$(notdir $(CARD))
-	@exec tools/run-card build/store/$(notdir $(CARD))
+	@exec tools/run-board build/store/$(notdir $(CARD))
 
 debug: $(EL2_BIN) $(INITRD) $(TOOL) $(if $(filter uboot,$(BOOT)),$(UBOOT_DISK))
 	@exec tools/debug $(INITRD)

@@ -27,9 +27,11 @@ CPPCHECK := cppcheck --quiet --std=c11 --platform=unix64 --error-exitcode=1 --in
 
 C_FOLDERS := abi arch core dev mm sched guests tests tools
 
-.PHONY: check-format check-words check-layers check-size check-cppcheck check-clang
+.PHONY: check-format check-words check-layers check-size check-boot-code check-cppcheck \
+	check-clang
 
-check: all check-format check-words check-layers check-size check-clang check-cppcheck
+check: all check-format check-words check-layers check-size check-boot-code check-clang \
+	check-cppcheck
 	@echo 'check: nothing found'
 
 check-format:
@@ -41,6 +43,9 @@ check-words check-layers:
 
 check-size: $(EL2_ELF)
 	$(call say,CHECK,size) tools/$@ $<
+
+check-boot-code: $(EL2_ELF)
+	$(call say,CHECK,boot code) tools/$@ $<
 
 check-cppcheck: build/check/cppcheck.ok
 build/check/cppcheck.ok: $(shell find $(C_FOLDERS) -name '*.[ch]') .cppcheck check.mk

@@ -27,7 +27,8 @@ struct machine {
     const char *model;            /* never NULL */
     unsigned cpu_count;           /* that the device tree lists and EL2 has room for */
     const uint64_t *cpu_affinity; /* of each, as MPIDR_EL1 has it; the boot CPU is the first */
-    uint64_t el2_text_bytes, el2_rodata_bytes, el2_data_bytes;
+    uint64_t el2_text_bytes, el2_rodata_bytes, el2_data_bytes; /* that stay */
+    uint64_t el2_boot_bytes; /* code and read-only data of the boot, given back after it */
 };
 
 /* Implemented above arch: the rest of the boot, on the boot CPU, MMU on, on its stack. */
@@ -45,6 +46,11 @@ void machine_secondary(void) NORETURN;
  * ERR_BUSY: it did not come in time, and halts if it comes later; ERR_NOT_FOUND: it came and
  * halted, for the interrupt controller has no interface for it. */
 enum err machine_start_cpu(const struct machine *m, unsigned cpu, int *why) MUST_USE;
+
+/* The memory of what is BOOT: from now on nobody may execute it or read it for what it was; it is
+ * RAM like any other, mapped writable. Boot CPU, once, from code that is not BOOT, when the boot is
+ * over on all CPUs. */
+struct machine_range machine_release_boot(void) MUST_USE;
 
 /* Stops all CPUs for good: this one now, the others when they next take an interrupt, which they
  * are sent. Any CPU. */

@@ -114,7 +114,7 @@ bool devices_start_console(const struct machine *m)
     return true;
 }
 
-static void on_uart(uint32_t irq)
+RESIDENT static void on_uart(uint32_t irq)
 {
     (void)irq;
     uart_interrupt(on_key);
@@ -203,7 +203,7 @@ static bool find(const void *fdt, const char *compatible, size_t driver,
     return false;
 }
 
-static void on_uplink(uint32_t irq)
+RESIDENT static void on_uplink(uint32_t irq)
 {
     (void)irq;
     uplink->ops->ack(uplink);
@@ -218,7 +218,7 @@ void devices_use_slip(const char *uart)
 }
 
 /* On boards with several UARTs of a kind these share an interrupt. */
-static void on_slip(uint32_t irq)
+RESIDENT static void on_slip(uint32_t irq)
 {
     if (irq == uart_irq) {
         uart_interrupt(on_key);
@@ -305,7 +305,7 @@ void devices_start_network(const struct machine *m)
              a[4], a[5]);
 }
 
-static void on_block(uint32_t irq)
+RESIDENT static void on_block(uint32_t irq)
 {
     (void)irq;
     block->ack(block);

@@ -57,7 +57,7 @@ static enum err ring_init(struct ring *r, unsigned order)
     return e;
 }
 
-enum err mail_init(unsigned cpus)
+BOOT enum err mail_init(unsigned cpus)
 {
     enum err e = OK;
     unsigned order = choose_order(cpus * (cpus - 1));
@@ -144,6 +144,11 @@ void mail_take(void (*handle)(unsigned from, const struct mail *m))
             take_ring(from, &rings[from][self], handle);
         }
     }
+}
+
+uint32_t mail_ring_bytes(void)
+{
+    return ring_bytes;
 }
 
 struct mail_counters mail_get_counters(unsigned cpu)

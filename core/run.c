@@ -76,6 +76,14 @@ uint64_t run_machine_ticks(void)
 
 /* --- events ------------------------------------------------------------------------------- */
 
+/* A VM that stops as one that can run is not told again of what it has woken for. */
+static void give_result(struct vm *vm)
+{
+    if (vm->wait == WAIT_IDLE) {
+        vm->context.x[0] = event_take(vm);
+    }
+}
+
 /* The keeper has a VM that can run and whose home is elsewhere. */
 static __attribute__((noinline)) void send_home(struct vm *vm)
 {
@@ -86,9 +94,7 @@ static __attribute__((noinline)) void send_home(struct vm *vm)
         move_later(vm, MOVE_HOME);
         return;
     }
-    if (vm->wait == WAIT_IDLE) {
-        vm->context.x[0] = event_take(vm);
-    }
+    give_result(vm);
     vm->wait = WAIT_ROOM; /* it is written as one that can run */
 }
 
@@ -126,9 +132,7 @@ void run_stop(struct vm *vm, enum vm_wait wait)
 {
     if (vm->sched.state != SCHED_BLOCKED) {
         mux_remove(&run_this()->mux, &vm->sched, counter_now());
-        if (vm->wait == WAIT_IDLE) {
-            vm->context.x[0] = event_take(vm); /* it has woken */
-        }
+        give_result(vm);
         vm->wait = (uint8_t)wait;
     }
 }
@@ -164,7 +168,6 @@ void run_arrived(struct vm *vm, uint64_t deadline)
         return;
     }
     if (vm->wait == WAIT_NONE) {
-        gate_wake(run_this()->pool, &vm->gate);
         run_wake(vm);
     } else if (event_ready(vm)) {
         wake(vm);

@@ -45,7 +45,7 @@ static enum err allocate_chunk(struct stub **out, uint32_t count)
     return e;
 }
 
-enum err vm_table_init(uint32_t count)
+BOOT enum err vm_table_init(uint32_t count)
 {
     slab_init(&descriptors, 1024, FRAME_DESCRIPTOR);
     slab_init(&extras, 1024, FRAME_DESCRIPTOR);

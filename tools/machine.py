@@ -65,9 +65,10 @@ def make_deployment(deployment, folder, defines=None, images=None, allow_missing
 
 class Machine:
     """One QEMU, from `with` to its end. The arguments are those of make run, in lower case; the
-    board and its number of CPUs are TOKLAT_BOARD and TOKLAT_SMP where a test asks for none. A disk is what U-Boot
-    boots from, a card an image of a Raspberry Pi's. On a board, tree is its device tree in place of
-    the usual one, the store is the card, and the network is the serial line `line`."""
+    board and its number of CPUs are TOKLAT_BOARD and TOKLAT_SMP where a test asks for none. A disk
+    is what U-Boot boots from, a card an image of a Raspberry Pi 3's, which it writes to. On a board
+    without one, tree is its device tree in place of the usual one, the store is the card, and the
+    network is the serial line `line`."""
 
     booted = []  # the kinds of all machines so far
 
@@ -80,22 +81,20 @@ class Machine:
         self.initrd = initrd or card or make_deployment(
             deployment, self.folder, defines, images, allow_missing
         )
-        board = board or os.environ.get("TOKLAT_BOARD", "virt")
-        self.board = "rpi3" if card else board
-        self._run = ROOT / "tools" / (
-            "run-card" if card else "run" if board == "virt" else "run-board"
-        )
+        board = "rpi3" if card else board or os.environ.get("TOKLAT_BOARD", "virt")
+        self.board = board
+        self._run = ROOT / "tools" / ("run" if board == "virt" else "run-board")
         cpus = int(smp or os.environ.get("TOKLAT_SMP", 1))
         virt = f"virt, {cpus} CPU{'s' if cpus > 1 else ''}"
-        self.kind = BOARDS.get(self.board, virt)
+        self.kind = BOARDS.get(board, virt)
         self.line = f"unix:{self.folder}/line"
         self.port = free_port()
         self._environment = {
             **os.environ,
             "MEM": mem, "CPU": cpu, "GIC": str(gic), "APPEND": append,
             "SMP": str(cpus),
-            "STORE": str(store or ""), "BOARD": self.board,
-            "TREE": str(tree or ""), **({} if board == "virt" else {"LINE": self.line}),
+            "STORE": str(store or ""), "BOARD": board,
+            "TREE": str(tree or ""), **({} if card or board == "virt" else {"LINE": self.line}),
             "BOOT": "uboot" if disk else "direct", "DISK": str(disk or ""),
             "PORT": str(self.port), "KERNEL": str(kernel or ROOT / "build/toklat.bin"),
         }

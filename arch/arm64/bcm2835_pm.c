@@ -24,7 +24,7 @@
 
 static uint64_t pm;
 
-void bcm2835_pm_find(const void *fdt)
+BOOT void bcm2835_pm_find(const void *fdt)
 {
     uint64_t base, bytes;
     int node = fdt_node_offset_by_compatible(fdt, -1, "brcm,bcm2835-pm-wdt");

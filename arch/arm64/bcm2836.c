@@ -69,7 +69,7 @@ static enum err start_cpu(void)
     return OK;
 }
 
-static enum err start_gpu(const void *fdt)
+BOOT static enum err start_gpu(const void *fdt)
 {
     uint64_t bytes;
     gpu_node = fdt_node_offset_by_compatible(fdt, -1, "brcm,bcm2836-armctrl-ic");
@@ -86,7 +86,7 @@ static enum err start_gpu(const void *fdt)
     return e;
 }
 
-static enum err start(const void *fdt, int node)
+BOOT static enum err start(const void *fdt, int node)
 {
     uint64_t bytes;
     local_node = node;
@@ -104,7 +104,7 @@ static enum err start(const void *fdt, int node)
 
 /* Devicetree bindings brcm,bcm2836-l1-intc: (input, flags), and brcm,bcm2835-armctrl-ic: (bank,
  * number). */
-static enum err decode(const void *fdt, int node, unsigned index, uint32_t *irq)
+BOOT static enum err decode(const void *fdt, int node, unsigned index, uint32_t *irq)
 {
     struct dt_interrupt i;
     enum err e = dt_interrupt(fdt, node, index, &i);

@@ -12,7 +12,7 @@
 #include "arch/machine.h"
 #include "core/base/log.h"
 
-extern char image_start[], text_end[], rodata_end[], data_end[], image_end[];
+extern char image_start[], boot_end[], text_end[], rodata_end[], image_end[];
 
 static struct machine machine;
 
@@ -23,9 +23,10 @@ void boot_leave(const struct machine *m, void (*next)(const struct machine *m)) 
 
 static void describe(const void *fdt)
 {
-    machine.el2_text_bytes = (uint64_t)(text_end - image_start);
+    machine.el2_text_bytes = (uint64_t)(text_end - boot_end);
     machine.el2_rodata_bytes = (uint64_t)(rodata_end - text_end);
     machine.el2_data_bytes = (uint64_t)(image_end - rodata_end);
+    machine.el2_boot_bytes = (uint64_t)(boot_end - image_start);
     uint64_t bytes = (uint64_t)(image_end - image_start);
     boot_tree_read(&machine, fdt, (uint64_t)fdt,
                    (struct machine_range){(uint64_t)image_start, bytes});

@@ -96,10 +96,11 @@ static void use(struct machine *m, uint64_t base, uint64_t bytes)
 static void add_ram(struct machine *m, uint64_t base, uint64_t bytes)
 {
     uint64_t start = ALIGN_UP(base, PAGE_SIZE);
-    uint64_t end = ALIGN_DOWN(MIN(base + bytes, ADDRESS_LIMIT), PAGE_SIZE);
-    if (base + bytes > ADDRESS_LIMIT) {
+    uint64_t given_end = base + bytes;
+    uint64_t end = ALIGN_DOWN(MIN(given_end, ADDRESS_LIMIT), PAGE_SIZE);
+    if (given_end > ADDRESS_LIMIT) {
         log_warn("device tree: RAM from %llx to %llx: above %llx it is not used",
-                 (unsigned long long)base, (unsigned long long)(base + bytes), ADDRESS_LIMIT);
+                 (unsigned long long)base, (unsigned long long)given_end, ADDRESS_LIMIT);
     }
     if (start < base || end <= start) {
         return;

@@ -14,7 +14,7 @@
 
 static bool psci;
 
-static uint64_t smc(uint64_t function, uint64_t a, uint64_t b)
+RESIDENT static uint64_t smc(uint64_t function, uint64_t a, uint64_t b)
 {
     register uint64_t x0 __asm__("x0") = function;
     register uint64_t x1 __asm__("x1") = a;
@@ -51,7 +51,7 @@ enum err firmware_start_cpu(uint64_t affinity, uint64_t entry, int *answer)
     return *answer == 0 ? OK : ERR_IO;
 }
 
-void machine_power_off(void)
+RESIDENT void machine_power_off(void)
 {
     if (psci) {
         smc(PSCI_SYSTEM_OFF, 0, 0);
@@ -59,7 +59,7 @@ void machine_power_off(void)
     bcm2835_pm_reset(true);
 }
 
-void machine_reset(void)
+RESIDENT void machine_reset(void)
 {
     if (psci) {
         smc(PSCI_SYSTEM_RESET, 0, 0);

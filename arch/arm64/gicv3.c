@@ -72,7 +72,7 @@ static enum err find_redistributor(uint64_t *out)
     return ERR_NOT_FOUND;
 }
 
-static enum err start_distributor(void)
+BOOT static enum err start_distributor(void)
 {
     uint32_t words = (gic_read(gicd + GICD_TYPER) & 0x1f) + 1;
     gic_write(gicd + GICD_CTLR, 0);
@@ -122,7 +122,7 @@ static enum err start_cpu(void)
     return e;
 }
 
-static enum err start(const void *fdt, int node)
+BOOT static enum err start(const void *fdt, int node)
 {
     uint64_t bytes;
     enum err e = irqchip_map(fdt, node, 0, 0x10000, &gicd, &bytes);

@@ -37,12 +37,12 @@ enum err irq_register(uint32_t irq, irq_fn fn)
     return OK;
 }
 
-enum err irq_of_node(const void *fdt, int node, unsigned index, uint32_t *irq)
+BOOT enum err irq_of_node(const void *fdt, int node, unsigned index, uint32_t *irq)
 {
     return chip->decode(fdt, node, index, irq);
 }
 
-enum err gic_decode(const void *fdt, int node, unsigned index, uint32_t *irq)
+BOOT enum err gic_decode(const void *fdt, int node, unsigned index, uint32_t *irq)
 {
     struct dt_interrupt i;
     enum err e = dt_interrupt(fdt, node, index, &i);
@@ -93,13 +93,13 @@ void irq_send(unsigned cpu)
     chip->send(cpu);
 }
 
-const char *machine_interrupt_controller(void)
+BOOT const char *machine_interrupt_controller(void)
 {
     return chip ? chip->name : "none";
 }
 
-enum err irqchip_map(const void *fdt, int node, unsigned index, uint64_t least, uint64_t *base,
-                     uint64_t *bytes)
+BOOT enum err irqchip_map(const void *fdt, int node, unsigned index, uint64_t least, uint64_t *base,
+                          uint64_t *bytes)
 {
     enum err e = dt_reg(fdt, node, index, base, bytes);
     if (e == OK && *bytes < least) {
@@ -109,7 +109,7 @@ enum err irqchip_map(const void *fdt, int node, unsigned index, uint64_t least, 
 }
 
 /* The controller that most devices name, for one that finds none of ours. */
-static void say_unknown(const void *fdt)
+BOOT static void say_unknown(const void *fdt)
 {
     int node = dt_interrupt_parent(fdt, 0);
     if (node >= 0) {
@@ -120,7 +120,7 @@ static void say_unknown(const void *fdt)
     }
 }
 
-static enum err start_controller(const void *fdt)
+BOOT static enum err start_controller(const void *fdt)
 {
     for (size_t i = 0; i < ARRAY_SIZE(controllers); i++) {
         chip_node = fdt_node_offset_by_compatible(fdt, -1, controllers[i].compatible);
@@ -133,7 +133,7 @@ static enum err start_controller(const void *fdt)
     return ERR_NOT_FOUND;
 }
 
-enum err machine_start_interrupts(const struct machine *m)
+BOOT enum err machine_start_interrupts(const struct machine *m)
 {
     firmware_find(m->fdt);
     enum err e = start_controller(m->fdt);

@@ -80,7 +80,7 @@ void timer_start_cpu(void)
 }
 
 /* What the tree says overrides what firmware set: it is there for firmware that set nothing. */
-static enum err find_frequency(const void *fdt, int node)
+BOOT static enum err find_frequency(const void *fdt, int node)
 {
     uint64_t clock = dt_number(fdt, node, "clock-frequency");
     hz = read_sysreg(cntfrq_el0);
@@ -98,7 +98,7 @@ static enum err find_frequency(const void *fdt, int node)
     return OK;
 }
 
-enum err timer_start(const void *fdt)
+BOOT enum err timer_start(const void *fdt)
 {
     int node = fdt_node_offset_by_compatible(fdt, -1, "arm,armv8-timer");
     if (node < 0) {

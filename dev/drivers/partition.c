@@ -101,7 +101,8 @@ static struct {
     enum err e;
 } waited;
 
-static void read_done(struct block_request *r, enum err e)
+/* May be called long after boot, by a device that answers when nobody waits any more. */
+RESIDENT static void read_done(struct block_request *r, enum err e)
 {
     (void)r;
     waited.done = true;

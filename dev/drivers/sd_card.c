@@ -49,6 +49,7 @@
 #define SEND_CSD 9
 #define STOP_TRANSMISSION 12
 #define SEND_STATUS 13
+#define SET_BLOCKLEN 16
 #define READ_MULTIPLE_BLOCK 18
 #define WRITE_MULTIPLE_BLOCK 25
 #define SD_SEND_OP_COND 41 /* after APP_CMD */
@@ -62,6 +63,11 @@
 #define SWITCH_HIGH_SPEED 0x80FFFFF1u
 #define SWITCH_BYTES 64u
 
+/* The CSD (section 5.3). */
+#define CSD_STRUCTURE(csd) ((csd)[0] >> 30)
+#define CSD_READ_BL_LEN(csd) ((csd)[1] >> 16 & 15)
+#define CSD_WRITE_PROTECT(csd) ((csd)[3] >> 12 & 3) /* permanent, temporary */
+
 /* Card status (section 4.10.1). */
 #define STATUS_OUT_OF_RANGE (1u << 31)
 #define STATUS_ERRORS 0xFD380000u /* those that the command itself met */
@@ -74,7 +80,8 @@ enum phase { IDLE, DATA, STOP, RECOVER };
 struct sd_card {
     struct block_device device;
     struct sd_host *host;
-    uint32_t rca; /* as an argument */
+    uint32_t rca;   /* as an argument */
+    bool by_sector; /* its addresses: of standard capacity, it counts bytes (section 4.3.14) */
     struct block_request *queue[QUEUE_MAX];
     unsigned first; /* the oldest; device.in_flight of them */
     enum phase phase;
@@ -204,8 +211,9 @@ static enum err begin(struct sd_card *c)
     h->transfer = transfer_of(c, r);
     unsigned index = r->op == BLOCK_WRITE ? WRITE_MULTIPLE_BLOCK : READ_MULTIPLE_BLOCK;
     c->deadline = counter_now() + ticks_from_ns(DATA_NS);
-    uint32_t sector = (uint32_t)(c->device.first + r->sector + c->moved);
-    enum err e = h->ops->command(h, index, sector, SD_R1, true);
+    uint32_t address = (uint32_t)(c->device.first + r->sector + c->moved);
+    address *= c->by_sector ? 1 : BLOCK_SECTOR_BYTES;
+    enum err e = h->ops->command(h, index, address, SD_R1, true);
     if (e != OK || h->answer[0] & STATUS_ERRORS) {
         return ERR_IO;
     }
@@ -353,7 +361,10 @@ static enum err power_up(struct sd_card *c)
     const uint32_t *answer = c->host->answer;
     uint64_t end = counter_now() + ticks_from_ns(POWER_UP_NS);
     enum err e = send(c, GO_IDLE_STATE, 0, SD_NONE);
-    bool new = e == OK &&send(c, SEND_IF_COND, IF_COND, SD_R1) == OK;
+    if (e != OK) {
+        return e;
+    }
+    bool new = send(c, SEND_IF_COND, IF_COND, SD_R1) == OK; /* version 2.00 or later */
     if (new && (answer[0] & 0xFFF) != IF_COND) {
         return refuse(c, "the card does not work at 3.3 V", answer[0]);
     }
@@ -363,13 +374,23 @@ static enum err power_up(struct sd_card *c)
     if (e == OK && !(answer[0] & OCR_READY)) {
         return refuse(c, "the card does not become ready, OCR", answer[0]);
     }
-    if (e == OK && !(answer[0] & OCR_CCS)) {
-        return refuse(c, "a card of standard capacity (up to 2 GiB), OCR", answer[0]);
-    }
+    c->by_sector = answer[0] & OCR_CCS;
     return e;
 }
 
+/* CSD version 1.0 (section 5.3.2): at most 4 GiB, whose bytes 32 bits can count. */
+static uint32_t standard_sectors(const uint32_t *csd)
+{
+    uint32_t c_size = (csd[1] & 0x3FF) << 2 | csd[2] >> 30, c_size_mult = csd[2] >> 15 & 7;
+    return (c_size + 1) << (c_size_mult + 2) << (CSD_READ_BL_LEN(csd) - 9);
+}
+
 /* CSD version 2.0 (section 5.3.3). */
+static uint64_t high_sectors(const uint32_t *csd)
+{
+    return (((uint64_t)csd[1] & 0x3F) << 16 | csd[2] >> 16) * 1024 + 1024;
+}
+
 static enum err read_csd(struct sd_card *c)
 {
     const uint32_t *csd = c->host->answer;
@@ -377,15 +398,25 @@ static enum err read_csd(struct sd_card *c)
     if (e != OK) {
         return e;
     }
-    if (csd[0] >> 30 != 1) {
-        return refuse(c, "unknown version of the CSD", csd[0] >> 30);
+    if (CSD_STRUCTURE(csd) != c->by_sector) {
+        return refuse(c, "CSD_STRUCTURE is not as CCS of the OCR", CSD_STRUCTURE(csd));
     }
-    c->device.sectors = (((uint64_t)csd[1] & 0x3F) << 16 | csd[2] >> 16) * 1024 + 1024;
-    c->device.read_only = csd[3] >> 12 & 3;
+    if (!c->by_sector && (CSD_READ_BL_LEN(csd) < 9 || CSD_READ_BL_LEN(csd) > 11)) {
+        return refuse(c, "READ_BL_LEN of the CSD is not 9 to 11", CSD_READ_BL_LEN(csd));
+    }
+    c->device.sectors = c->by_sector ? high_sectors(csd) : standard_sectors(csd);
+    c->device.read_only = CSD_WRITE_PROTECT(csd);
     return OK;
 }
 
-/* High speed (section 4.3.10), where the card has it. */
+/* Blocks have 512 bytes; on a card of standard capacity, those that it was told. */
+static bool set_block_length(struct sd_card *c)
+{
+    return c->by_sector || (send(c, SET_BLOCKLEN, BLOCK_SECTOR_BYTES, SD_R1) == OK &&
+                            !(c->host->answer[0] & STATUS_ERRORS));
+}
+
+/* High speed (section 4.3.10), where the card has it. Before version 1.10 CMD6 has no answer. */
 static bool switch_speed(struct sd_card *c)
 {
     uint32_t status[SWITCH_BYTES / 4] = {0};
@@ -410,7 +441,7 @@ static bool switch_speed(struct sd_card *c)
 static bool select_card(struct sd_card *c)
 {
     struct sd_host *h = c->host;
-    return send(c, SELECT_CARD, c->rca, SD_R1B) == OK && settle(c) == OK &&
+    return send(c, SELECT_CARD, c->rca, SD_R1B) == OK && settle(c) == OK && set_block_length(c) &&
            send_app(c, SET_BUS_WIDTH, BUS_WIDTH_4, SD_R1) == OK &&
            h->ops->set_bus(h, DEFAULT_HZ, true) == OK &&
            (!switch_speed(c) || h->ops->set_bus(h, HIGH_SPEED_HZ, true) == OK) &&

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * SD memory cards (SD Physical Layer Simplified Specification 6.00), above the host controller that
- * the card is on. High and extended capacity; the bus at 3.3 V, 4 bits wide, 50 MHz at most.
+ * the card is on. Standard, high and extended capacity; the bus at 3.3 V, 4 bits wide, 50 MHz at
+ * most.
  */
 #ifndef DEV_DRIVERS_SD_CARD_H
 #define DEV_DRIVERS_SD_CARD_H

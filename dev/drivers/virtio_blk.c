@@ -242,13 +242,13 @@ static unsigned poll(struct block_device *b)
 
 /* --- start -------------------------------------------------------------------------------- */
 
-static uint32_t config(const struct virtio_blk *d, unsigned offset)
+BOOT static uint32_t config(const struct virtio_blk *d, unsigned offset)
 {
     return mmio_read32(d->base + VIRTIO_MMIO_CONFIG + offset);
 }
 
 /* Learns what the device is from its registers. */
-static enum err learn(struct virtio_blk *d, uint64_t features, uint16_t queue_size)
+BOOT static enum err learn(struct virtio_blk *d, uint64_t features, uint16_t queue_size)
 {
     struct block_device *b = &d->device;
     uint32_t segments = features & VIRTIO_BLK_F_SEG_MAX ? config(d, CONFIG_SEG_MAX) : 1;
@@ -267,7 +267,7 @@ static enum err learn(struct virtio_blk *d, uint64_t features, uint16_t queue_si
     return OK;
 }
 
-static void start_queue(struct virtio_blk *d, uint16_t size)
+BOOT static void start_queue(struct virtio_blk *d, uint16_t size)
 {
     uint8_t *p = arch_ptr(d->memory);
     for (uint64_t i = 0; i < 1u << MEMORY_ORDER; i++) {
@@ -280,7 +280,7 @@ static void start_queue(struct virtio_blk *d, uint16_t size)
     virtio_mmio_start(d->base);
 }
 
-static enum err start(struct virtio_blk *d)
+BOOT static enum err start(struct virtio_blk *d)
 {
     uint64_t features;
     enum err e = virtio_mmio_negotiate(d->base, VIRTIO_F_VERSION_1, OPTIONAL, &features);
@@ -303,7 +303,7 @@ static void ack(struct block_device *b)
     virtio_mmio_ack(of(b)->base);
 }
 
-enum err virtio_blk_probe(const struct device *device, struct block_device **out)
+BOOT enum err virtio_blk_probe(const struct device *device, struct block_device **out)
 {
     uintptr_t base = device->base;
     enum err e = virtio_mmio_find(base, DEVICE_ID_BLOCK);

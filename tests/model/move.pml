@@ -11,21 +11,22 @@
  *                counts it;
  *   quiet()      when nothing more can happen, every event was seen, all questions are answered,
  *                each once, no message waits, and a machine that stops has written every VM;
- *   written      who goes out has not run since its record was made, and has no event that would
- *                not wake it (residence_written);
+ *   written      nothing has changed in who goes out since its record was made, and an event that
+ *                is in the record wakes it (residence_written);
  *   must_send()  short messages fit.
  *
  * And of the proofs that say so, that there is no cycle: every run ends, so it ends in a state that
  * is quiet, and what was posted, sent and asked for has been seen. No fairness is needed but that a
  * CPU with something to do does something, and that a trap ends: it takes no more mail than there
- * was as it began (mail_take reads `given` once). That irq_dispatch is not called back by the next
- * SGI for ever is not shown; mutation 21 is what happens then.
+ * was as it began (mail_take reads `given` once). That irq_dispatch is not kept from returning by
+ * one call after the other is not shown; mutation 21 is what happens then.
  *
  * Not so, and not promised: that frames from one sender come in order. One that is passed on by a
  * VM's last CPU may come after one that was sent later, straight to the new.
  *
  * Left out: the order of evictions, `hungry` and lack of frames (a read that cannot begin is tried
- * again at once), the uplink, the keeper's own VMs, and vm_control's callers.
+ * again at once), frames that raise no event, the uplink, MAIL_POKE and MAIL_SPILL, the keeper's own
+ * VMs, and vm_control's callers.
  *
  * An atomic block is what a CPU does between two looks at what others write: a ring, vm.where,
  * `stopping`. One that sends what it has read vm.where for may do so at once, since the message
@@ -47,7 +48,8 @@
  *    9  move_depart while pages are read            20  keep of MOVE_ALL does not look at events
  *   10  next_slow takes no mail while rings are     21  a trap takes mail while there is any
  *       full                                            (a cycle)
- *   11  GIVE of a VM that departs for EVICT: no GONE
+ *   11  GIVE of a VM that departs for EVICT: no    22  a frame for one that leaves and does not
+ *       GONE                                            idle
  */
 #include "state.pml"
 #include "vm.pml"
@@ -99,6 +101,10 @@ inline residence_park(v, n)
     fi
 }
 
+#define refuses(v) (vm[v].state == LIVE && \
+                    (vm[v].ended || vm[v].leaving && vm[v].wait == WAIT_ROOM && mutation != 22))
+#define accepts(v) (vm[v].state == LIVE && !refuses(v))
+
 /* network_deliver, with residence_receive. One that is not here is passed on in the next step. */
 inline network_deliver(v, n)
 {
@@ -111,15 +117,15 @@ inline network_deliver(v, n)
         if
         :: vm[v].state == STORED || vm[v].state == COMING -> residence_want(v); transit_park(v, n)
         :: vm[v].state == ABSENT || vm[v].state == DEAD -> frames[n] = DROPPED
-        :: vm[v].state == LIVE && vm[v].ended -> frames[n] = DROPPED
-        :: vm[v].state == LIVE && !vm[v].ended && (vm[v].cold || len(parked[v]) > 0) ->
-            residence_park(v, n)
-        :: vm[v].state == LIVE && !vm[v].ended && !vm[v].cold && ends > 0 ->
+        :: refuses(v) -> frames[n] = DROPPED
+        :: accepts(v) && (vm[v].cold || len(parked[v]) > 0) -> residence_park(v, n)
+        :: accepts(v) && !vm[v].cold && ends > 0 ->
             ends--;
             frames[n] = DROPPED;
             then = STOP_IT /* its receive queue is broken */
-        :: vm[v].state == LIVE && !vm[v].ended && len(parked[v]) == 0 ->
+        :: accepts(v) && len(parked[v]) == 0 ->
             frames[n] = TAKEN;
+            vm[v].ran = 1;
             then = POST
         fi
     fi

@@ -136,7 +136,7 @@ typedef stub {
     bit events;  /* posted, in the stub */
     bit pending; /* in the system page */
     bit writing; /* the newest record is not durable yet */
-    bit ran;     /* ghost: since that record was made */
+    bit ran;     /* ghost: it ran, or got a frame, since that record was made */
     bit can_run; /* in the record */
 };
 #define NOBODY_S 7

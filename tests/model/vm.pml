@@ -340,7 +340,7 @@ inline residence_written(v, ok)
         touch(v);
         if
         :: ok && !(vm[v].events && stopping) ->
-            assert(!vm[v].ran); /* it has not run since its record was made */
+            assert(!vm[v].ran); /* all is in the record */
             assert(vm[v].can_run == (vm[v].wait == WAIT_ROOM)); /* the index says so, too */
             assert(vm[v].can_run || !vm[v].pending); /* or nothing would wake it */
             vm[v].wheel = 0;

@@ -3,6 +3,7 @@
 trees that say something else."""
 
 import re
+import socket
 import subprocess
 
 import pytest
@@ -162,6 +163,27 @@ def test_a_clock_of_0_hz_is_not_believed(initrd, tree):
     with Machine(initrd=initrd, board="rpi3", tree=tree) as machine:
         machine.wait_for(r"clock-frequency of 0 Hz.*CNTFRQ_EL0")
         wait_for_vms(machine)
+
+
+def asks_for_help(line):
+    """Whether a console at the end of the line answers."""
+    with socket.socket(socket.AF_UNIX) as console:
+        console.settimeout(1)
+        console.connect(line.removeprefix("unix:"))
+        console.sendall(b"h")
+        text = b""
+        while b"this help" not in text and (more := console.recv(4096)):
+            text += more
+        return b"this help" in text
+
+
+def test_without_stdout_path_the_console_is_serial0(initrd, tree):
+    """Here the mini-UART, though the PL011 comes first in the tree."""
+    spoil("fdtput", "-d", tree, "/chosen", "stdout-path")
+    spoil("fdtput", "-t", "s", tree, "/aliases", "serial0", "/soc/serial@7e215040")
+    with Machine(initrd=initrd, board="rpi3", tree=tree, append="slip=off") as machine:
+        machine.wait_until(lambda: asks_for_help(machine.line), what="help")
+        assert machine.console() == ""
 
 
 @needs_namespace

@@ -11,6 +11,8 @@
 #include "arch/time.h"
 
 #define OUT_OF_RANGE (1u << 31)
+#define ADDRESS_ERROR (1u << 30)
+#define BLOCK_LEN_ERROR (1u << 29)
 #define ILLEGAL_COMMAND (1u << 22)
 
 struct fake_sd fake_sd;
@@ -30,10 +32,21 @@ void fake_sd_init(void)
     fake_host = (struct fake_host){.available = UINT32_MAX, .now = 12345};
 }
 
+void fake_sd_make_standard(bool old)
+{
+    fake_sd.standard = true;
+    fake_sd.old = fake_sd.no_switch = old;
+    fake_sd.csd_version = 0;
+    fake_sd.read_bl_len = 9;
+    fake_sd.c_size_mult = 2;
+    fake_sd.c_size = FAKE_SD_SECTORS / 16 - 1;
+}
+
 static uint32_t status_of(void)
 {
     static const uint32_t ready = 1u << 8;
-    return (uint32_t)fake_sd.state << 9 | ready | (fake_sd.app ? 1u << 5 : 0);
+    return (uint32_t)fake_sd.state << 9 | ready | (fake_sd.app ? 1u << 5 : 0) |
+           (fake_sd.illegal ? ILLEGAL_COMMAND : 0);
 }
 
 static unsigned answer_csd(uint32_t answer[4])
@@ -43,6 +56,10 @@ static unsigned answer_csd(uint32_t answer[4])
     answer[1] = 0x5B590000u | c_size >> 16;
     answer[2] = c_size << 16 | 0x7F80u;
     answer[3] = 0x0A400001u | (fake_sd.locked ? 1u << 12 : 0);
+    if (fake_sd.standard) {
+        answer[1] = 0x5B50F000u | fake_sd.read_bl_len << 16 | c_size >> 2;
+        answer[2] = c_size << 30 | 0x3FFC7F80u | fake_sd.c_size_mult << 15;
+    }
     return 4;
 }
 
@@ -58,8 +75,24 @@ static unsigned begin_data(enum fake_sd_state state, uint32_t argument, uint32_t
         answer[0] |= fake_sd.status;
         return 1;
     }
-    fake_sd.sector = argument;
+    uint32_t wrong = fake_sd.block_bytes != 512 ? BLOCK_LEN_ERROR : 0;
+    wrong |= argument % 512 ? ADDRESS_ERROR : 0;
+    if (fake_sd.standard && wrong) {
+        answer[0] |= wrong;
+        return 1;
+    }
+    fake_sd.sector = fake_sd.standard ? argument / 512 : argument;
     fake_sd.state = state;
+    return 1;
+}
+
+static unsigned set_block_length(uint32_t argument, uint32_t answer[4])
+{
+    if (fake_sd.state != CARD_TRAN) {
+        return 0;
+    }
+    answer[0] |= fake_sd.no_length ? BLOCK_LEN_ERROR : 0;
+    fake_sd.block_bytes = argument;
     return 1;
 }
 
@@ -88,9 +121,12 @@ static unsigned identify(unsigned index, uint32_t argument, uint32_t answer[4])
         answer[0] = (argument & 0xFFF) ^ (fake_sd.echo_wrong ? 0xFF : 0);
         return fake_sd.old ? 0 : 1;
     case 0x80 | 41:
+        if (fake_sd.old && argument & 1u << 30) {
+            abort();
+        }
         answer[0] = 0x00FF8000u;
         if (fake_sd.ready_after == 0 || --fake_sd.ready_after == 0) {
-            answer[0] |= 1u << 31 | (fake_sd.standard || fake_sd.old ? 0 : argument & 1u << 30);
+            answer[0] |= 1u << 31 | (fake_sd.standard ? 0 : argument & 1u << 30);
             fake_sd.state = CARD_READY;
         }
         return 1;
@@ -121,6 +157,8 @@ static unsigned work(unsigned index, uint32_t argument, uint32_t answer[4])
         return stop(answer);
     case 13:
         return argument >> 16 == fake_sd.rca;
+    case 16:
+        return set_block_length(argument, answer);
     case 18:
         return begin_data(CARD_DATA, argument, answer);
     case 25:
@@ -128,6 +166,9 @@ static unsigned work(unsigned index, uint32_t argument, uint32_t answer[4])
     case 6:
         if (argument != 0x80FFFFF1u || fake_sd.state != CARD_TRAN) {
             abort();
+        }
+        if (fake_sd.no_switch) {
+            return 0;
         }
         fake_sd.switch_bytes = 64;
         fake_sd.fast = !fake_sd.slow;
@@ -153,12 +194,14 @@ unsigned fake_sd_command(unsigned index, uint32_t argument, uint32_t answer[4])
     if (index == 0) {
         fake_sd.state = CARD_IDLE;
         fake_sd.rca = 0;
+        fake_sd.block_bytes = 1u << fake_sd.read_bl_len;
     } else if (index == 55) {
         answer[0] = status_of();
         words = argument >> 16 == fake_sd.rca;
     } else {
         words = work(known, argument, answer);
     }
+    fake_sd.illegal = index != 0 && words == 0;
     if (fake_sd.nonsense) {
         memset(answer, 0xFF, 16);
     }
@@ -172,8 +215,11 @@ void fake_sd_get(uint8_t *p, size_t bytes)
         memset(p, 0, bytes);
         p[16] = fake_sd.slow ? 0 : 1;
         fake_sd.switch_bytes = 0;
-    } else if (fake_sd.state == CARD_DATA && fake_sd.sector < FAKE_SD_SECTORS) {
-        memcpy(p, fake_sd.disk + fake_sd.sector++ * 512, bytes);
+    } else if (fake_sd.state == CARD_DATA) {
+        uint64_t sector = fake_sd.sector++;
+        if (sector < FAKE_SD_SECTORS) {
+            memcpy(p, fake_sd.disk + sector * 512, bytes);
+        }
     }
 }
 

@@ -31,15 +31,18 @@ enum fake_sd_state {
 struct fake_sd {
     uint8_t disk[FAKE_SD_SECTORS * 512];
     bool present;
-    bool standard;        /* of up to 2 GiB */
-    bool old;             /* does not know CMD8 */
+    bool standard;        /* of up to 2 GiB: its addresses are bytes */
+    bool old;             /* of version 1.x: does not know CMD8 */
+    bool no_switch;       /* of 1.01 or earlier: does not know CMD6 */
+    bool no_length;       /* refuses the length of blocks */
     bool locked;          /* its CSD says that it takes no writes */
     bool slow;            /* knows no high speed */
     bool echo_wrong;      /* another pattern in the answer to CMD8 */
     bool nonsense;        /* every answer is all ones */
     unsigned ready_after; /* ACMD41 it takes */
     unsigned csd_version;
-    uint32_t c_size;      /* of its CSD */
+    uint32_t c_size; /* of its CSD */
+    uint32_t c_size_mult, read_bl_len;
     unsigned mute_after;  /* commands; then it never answers again */
     uint32_t status;      /* bits that the next answers of CMD18, CMD25 have too */
     uint32_t stop_status; /* and those of CMD12 */
@@ -47,8 +50,8 @@ struct fake_sd {
     bool stuck; /* programs for ever after a write */
     /* What it is. */
     enum fake_sd_state state;
-    bool app, wide, fast;
-    uint32_t rca;
+    bool app, wide, fast, illegal;
+    uint32_t rca, block_bytes;
     uint64_t sector; /* of the transfer */
     unsigned switch_bytes;
     unsigned commands;
@@ -76,7 +79,9 @@ struct fake_host {
 extern struct fake_sd fake_sd;
 extern struct fake_host fake_host;
 
-void fake_sd_init(void);
+void fake_sd_init(void); /* of high capacity */
+/* Makes it one of standard capacity, `old`: of version 1.01. */
+void fake_sd_make_standard(bool old);
 uint64_t fake_sd_now(void); /* without moving it */
 
 /* For hosts. The words of the answer, most significant first: 0: no answer. */

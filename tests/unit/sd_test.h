@@ -196,17 +196,11 @@ static void assert_refused(const char *why)
 static void test_refused(void **state)
 {
     (void)state;
-    fake_sd.standard = true;
-    assert_refused("standard capacity");
-    fake_sd.standard = false;
-    fake_sd.old = true;
-    assert_refused("standard capacity");
-    fake_sd.old = false;
     fake_sd.echo_wrong = true;
     assert_refused("3.3 V");
     fake_sd.echo_wrong = false;
     fake_sd.csd_version = 3;
-    assert_refused("CSD");
+    assert_refused("CSD_STRUCTURE");
     fake_sd.csd_version = 1;
     uint64_t before = fake_sd_now();
     fake_sd.ready_after = UINT32_MAX;

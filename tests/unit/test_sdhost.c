@@ -24,8 +24,10 @@
 #define host_fail_bits (1u << 5) /* CRC16 */
 #include "tests/unit/sd_test.h"
 
+#include "tests/unit/sd_standard_test.h"
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {SD_TESTS};
+    const struct CMUnitTest tests[] = {SD_TESTS, SD_STANDARD_TESTS};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
