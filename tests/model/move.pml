@@ -25,8 +25,8 @@
  * VM's last CPU may come after one that was sent later, straight to the new.
  *
  * Left out: the order of evictions, `hungry` and lack of frames (a read that cannot begin is tried
- * again at once), frames that raise no event, the uplink, MAIL_POKE and MAIL_SPILL, the keeper's own
- * VMs, and vm_control's callers.
+ * again at once), frames that raise no event, the uplink, MAIL_POKE and MAIL_SPILL, VMs whose home
+ * is the keeper, and vm_control's callers.
  *
  * An atomic block is what a CPU does between two looks at what others write: a ring, vm.where,
  * `stopping`. One that sends what it has read vm.where for may do so at once, since the message
