@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What a CPU does with a VM that is its own: core/run.c, core/residence.c, core/fetch.c,
- * sched/gatekeeper.c. `self` is the CPU; each inline has the name of the C function that it stands
- * for. All of these run inside a trap, undisturbed by others, as nobody else touches the VM: that
+ * core/arrival.c, core/ending.c, sched/gatekeeper.c. `self` is the CPU; an inline has the name of the
+ * C function that it stands for, or says which. All of these run inside a trap, undisturbed by others, as nobody else touches the VM: that
  * is what touch() asserts.
  */
 #define touch(v) assert(vm[v].owner == self)
@@ -166,7 +166,7 @@ inline finish(v)
     :: then == WAKE && vm[v].home != self && !vm[v].fetch ->
         if
         :: !stopping -> then = MOVE; reason = HOME
-        :: stopping && (vm[v].wait == WAIT_NONE || mutation != 19) ->
+        :: stopping && (vm[v].wait == WAIT_NONE || mutation != 19) -> /* with give_result */
             if
             :: vm[v].wait == WAIT_IDLE -> event_gather(v); vm[v].pending = 0
             :: else
@@ -209,6 +209,7 @@ inline stop_and_move(v, wait_for, because)
     reason = because
 }
 
+/* transit_abandon: what was parked is dropped, and counted. */
 inline unpark_none(v)
 {
     do
