@@ -8,7 +8,7 @@
  *   touch()      only the CPU that a VM belongs to touches it (vm.owner, a ghost), so vm.where says
  *                the truth wherever it names the CPU that reads it;
  *   frames[]     no frame is handed over twice, and each is handed over or dropped where the code
- *                counts it;
+ *                counts it, or because the machine stops;
  *   quiet()      when nothing more can happen, every event was seen, all questions are answered,
  *                each once, no message waits, and a machine that stops has written every VM;
  *   written      nothing has changed in who goes out since its record was made, and an event that

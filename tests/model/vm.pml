@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What a CPU does with a VM that is its own: core/run.c, core/residence.c, core/fetch.c,
- * core/arrival.c, core/ending.c, sched/gatekeeper.c. `self` is the CPU; an inline has the name of the
- * C function that it stands for, or says which. All of these run inside a trap, undisturbed by others, as nobody else touches the VM: that
- * is what touch() asserts.
+ * core/arrival.c, core/ending.c, sched/gatekeeper.c. `self` is the CPU; an inline has the name of
+ * the C function that it stands for, or says which. All of these run inside a trap, undisturbed by
+ * others, as nobody else touches the VM: that is what touch() asserts.
  */
 #define touch(v) assert(vm[v].owner == self)
 
@@ -209,7 +209,7 @@ inline stop_and_move(v, wait_for, because)
     reason = because
 }
 
-/* transit_abandon: what was parked is dropped, and counted. */
+/* transit_abandon, transit_free */
 inline unpark_none(v)
 {
     do
