@@ -27,9 +27,10 @@ CPPCHECK := cppcheck --quiet --std=c11 --platform=unix64 --error-exitcode=1 --in
 
 C_FOLDERS := abi arch core dev mm sched guests tests tools
 
-.PHONY: check-format check-words check-layers check-size check-cppcheck check-clang
+.PHONY: check-format check-words check-layers check-size check-errata check-cppcheck check-clang
 
-check: all check-format check-words check-layers check-size check-clang check-cppcheck
+check: all check-format check-words check-layers check-size check-errata check-clang \
+	check-cppcheck
 	@echo 'check: nothing found'
 
 check-format:
@@ -41,6 +42,9 @@ check-words check-layers:
 
 check-size: $(EL2_ELF)
 	$(call say,CHECK,size) tools/$@ $<
+
+check-errata: $(EL2_ELF) $(GUEST_IMAGES)
+	$(call say,CHECK,errata) tools/$@ $^
 
 check-cppcheck: build/check/cppcheck.ok
 build/check/cppcheck.ok: $(shell find $(C_FOLDERS) -name '*.[ch]') .cppcheck check.mk

@@ -21,7 +21,10 @@ EL2_OBJ := $(patsubst %,build/el2/%.o,$(basename $(EL2_C) $(EL2_S)))
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wundef -Wvla -Wmissing-prototypes -Wconversion
 # What clang needs as well to read the sources as gcc does.
 EL2_MACHINE := -march=armv8-a -mgeneral-regs-only -mstrict-align -mno-outline-atomics
-EL2_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fpie -fvisibility=hidden $(EL2_MACHINE) \
+# Sequences that Cortex-A53 may execute wrongly are avoided by gcc and ld, of which the second is
+# given these by the first; tools/check-errata looks.
+CORTEX_A53 := -mfix-cortex-a53-835769 -mfix-cortex-a53-843419
+EL2_CFLAGS := $(CORTEX_A53) -std=gnu11 -O2 -g -ffreestanding -fpie -fvisibility=hidden $(EL2_MACHINE) \
 	-fno-stack-protector -fno-common -fno-asynchronous-unwind-tables -fno-strict-aliasing \
 	-ffixed-x18 -ffunction-sections -fdata-sections -flto=auto \
 	-falign-functions=4 -falign-jumps=4 -falign-loops=4
