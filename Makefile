@@ -7,6 +7,7 @@
 #   tools/toklat.mk     the host's command            build/toklat
 #   tools/slip.mk       the end of a serial uplink    build/toklat-slip
 #   deploy.mk           device tree and archive       build/deploy/*.dtb, *.cpio
+#   card.mk             for U-Boot, and for cards     build/toklat-*.itb, *.img
 #   tests/unit/unit.mk  host programs under sanitizers, unit tests and fuzzers
 #   tests/bench/bench.mk  the load generator          build/bench/load
 #   tests/bench/codec   what pages take in the store
@@ -24,15 +25,22 @@ VMS := 1000
 STORE = build/store/$(basename $(notdir $(DEPLOY))).img
 PORT := 8080
 APPEND :=
+# What boots it: direct (QEMU, the firmware of a board) or uboot. The board: virt, rpi3 or rpi4.
+BOOT := direct
+BOARD := virt
+# Of the image of a card: a power of two.
+CARD_SIZE := 256M
 # Options of tools/bench-scale.
 SCALE :=
+# Boots of make soak.
+SOAK := 1000
 # For make power-cut; and options of tests/fault/power_cut.py.
 CUTS := 200
 POWER_CUT :=
 CROSS := aarch64-linux-gnu-
 V := 0
 
-export MEM CPU GIC SMP DEPLOY IMAGES VMS STORE PORT APPEND CROSS
+export MEM CPU GIC SMP DEPLOY IMAGES VMS STORE PORT APPEND BOOT BOARD CARD_SIZE CROSS
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -63,10 +71,12 @@ endef
 # Debian packages that the goals need are installed before anything else happens.
 GOALS := $(or $(MAKECMDGOALS),all)
 PACKAGE_GROUPS := build
-RUN_GOALS := run debug footprint bench bench-scale bench-codec power-cut test
+RUN_GOALS := run debug footprint bench bench-scale bench-smp bench-codec power-cut soak test
 PACKAGE_GROUPS += $(if $(filter $(RUN_GOALS),$(GOALS)),run)
-PACKAGE_GROUPS += $(if $(filter test unit fuzz check bench-scale,$(GOALS)),test)
-PACKAGE_GROUPS += $(if $(filter bench-scale,$(GOALS)),scale)
+PACKAGE_GROUPS += $(if $(filter sdcard test,$(GOALS)),card)
+PACKAGE_GROUPS += $(if $(filter uboot rpi3 rpi4,$(BOOT) $(BOARD)),card)
+PACKAGE_GROUPS += $(if $(filter test unit fuzz check bench-scale bench-smp,$(GOALS)),test)
+PACKAGE_GROUPS += $(if $(filter bench-scale bench-smp,$(GOALS)),scale)
 PACKAGE_GROUPS += $(if $(filter check,$(GOALS)),check)
 PACKAGE_GROUPS += $(if $(filter debug,$(GOALS)),debug)
 ifneq ($(if $(DRY_RUN),,$(filter-out help clean,$(GOALS))),)
@@ -75,11 +85,13 @@ $(error the packages above are needed)
 endif
 endif
 
-.PHONY: all run test check footprint bench power-cut debug clean help FORCE
+.PHONY: all boards run run-virt run-card test check footprint bench power-cut soak debug clean \
+	help FORCE
 
 include el2.mk
 -include guests/guests.mk
 include deploy.mk
+include card.mk
 include tools/toklat.mk
 include tools/slip.mk
 include tests/unit/unit.mk
@@ -89,10 +101,18 @@ include check.mk
 
 all: $(EL2_BIN) guests $(INITRD) $(TOOL) $(SLIP)
 
-run: $(EL2_BIN) $(INITRD) $(TOOL)
+run: run-$(if $(filter virt,$(BOARD)),virt,card)
+
+run-virt: $(EL2_BIN) $(INITRD) $(TOOL) $(if $(filter uboot,$(BOOT)),$(UBOOT_DISK))
 	@exec tools/run $(INITRD)
 
-debug: $(EL2_BIN) $(INITRD) $(TOOL)
+# What runs is a copy: the card that is flashed stays as it was made.
+run-card: $(CARD)
+	@mkdir -p build/store
+	@cp --update --sparse=always $(CARD) build/store/$(notdir $(CARD))
+	@exec tools/run-card build/store/$(notdir $(CARD))
+
+debug: $(EL2_BIN) $(INITRD) $(TOOL) $(if $(filter uboot,$(BOOT)),$(UBOOT_DISK))
 	@exec tools/debug $(INITRD)
 
 footprint: all
@@ -104,8 +124,15 @@ bench: all
 power-cut: all
 	@tests/fault/power_cut.py --cuts $(CUTS) $(POWER_CUT)
 
-test: all $(LOAD) $(UNIT_TESTS) $(FUZZ_TESTS)
+soak: all
+	@tools/soak --boots $(SOAK)
+
+test: all $(UBOOT_DISK) test-cards $(LOAD) $(UNIT_TESTS) $(FUZZ_TESTS)
 	@tools/test-all --system $(UNIT_TESTS) $(FUZZ_TESTS)
+
+# The matrix of docs/boards.md, from what the last make test printed.
+boards:
+	@tools/board-matrix build/system-tests-*.xml
 
 clean:
 	$(Q)[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name sources ! -name store \

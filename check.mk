@@ -27,10 +27,11 @@ CPPCHECK := cppcheck --quiet --std=c11 --platform=unix64 --error-exitcode=1 --in
 
 C_FOLDERS := abi arch core dev mm sched guests tests tools
 
-.PHONY: check-format check-words check-layers check-size check-errata check-cppcheck check-clang
+.PHONY: check-format check-words check-layers check-size check-boot-code check-errata \
+	check-cppcheck check-clang
 
-check: all check-format check-words check-layers check-size check-errata check-clang \
-	check-cppcheck
+check: all check-format check-words check-layers check-size check-boot-code check-errata \
+	check-clang check-cppcheck
 	@echo 'check: nothing found'
 
 check-format:
@@ -42,6 +43,9 @@ check-words check-layers:
 
 check-size: $(EL2_ELF)
 	$(call say,CHECK,size) tools/$@ $<
+
+check-boot-code: $(EL2_ELF)
+	$(call say,CHECK,boot code) tools/$@ $<
 
 check-errata: $(EL2_ELF) $(GUEST_IMAGES)
 	$(call say,CHECK,errata) tools/$@ $^

@@ -44,6 +44,7 @@ $(EL2_ELF): $(EL2_OBJ) build/el2/libfdt.a build/el2/lz4.o $(EL2_LD) build/el2/fl
 build/el2/%.o: %.c build/el2/flags | $(LIBRARY_HEADERS)
 	@mkdir -p $(@D)
 	$(call say,CC,$<) $(CC) $(EL2_CFLAGS) $(WARNINGS) $(EL2_INCLUDE) -MMD -MP -c -o $@ $<
+	$(Q)$(TO_BOOT)
 
 build/el2/%.o: %.S build/el2/flags
 	@mkdir -p $(@D)
@@ -52,21 +53,32 @@ build/el2/%.o: %.S build/el2/flags
 # gcc would turn the loop of memcpy() into a call of memcpy(), and calls it where none is written.
 build/el2/core/base/string.o: EL2_CFLAGS += -fno-tree-loop-distribute-patterns -fno-lto
 
-# What runs at boot, at shutdown, for somebody at the console, or once while a record is read or
+# Files whose code and read-only data are needed at boot alone, but for what RESIDENT marks
+# (core/base/types.h), and are given back after it: arch/arm64/toklat.ld. -flto would mix their code
+# with that of others. libfdt is one of them.
+EL2_BOOT := \
+	$(addprefix core/,archive deployment deployment_group deployment_node devices main) \
+	$(addprefix core/,options base/devicetree) \
+	$(addprefix mm/,frame_init image store_mount store_replay) \
+	$(addprefix arch/arm64/,boot boot_tree firmware mmu) \
+	$(addprefix dev/drivers/,partition rtc_pl031)
+$(EL2_BOOT:%=build/el2/%.o): EL2_CFLAGS += -Os -fno-lto
+$(EL2_BOOT:%=build/el2/%.o): TO_BOOT = $(OBJCOPY) --prefix-alloc-sections=.boot $@
+
+# What runs at shutdown, for somebody at the console, or once while a record is read or
 # written, is made small, not fast.
 EL2_COLD := \
-	$(addprefix core/,archive arrival bringback deployment deployment_group deployment_node) \
-	$(addprefix core/,devices fetch footprint group keys keys_store main options residence) \
-	$(addprefix core/,shutdown snapshot transit base/fmt base/log) \
-	$(addprefix mm/,frame_init image store store_clean store_index store_log store_mount) \
-	$(addprefix mm/,store_replay record record_read buddy space) \
-	core/ending dev/virtual/console \
-	$(addprefix arch/arm64/,boot mmu firmware irq gicv2 gicv3 smp) \
-	$(addprefix dev/drivers/,virtio_blk virtio_mmio uart pl011 genet genet_phy mini_uart slip)
+	$(addprefix core/,arrival bringback ending fetch footprint group keys keys_store) \
+	$(addprefix core/,residence shutdown snapshot start transit base/fmt base/log) \
+	$(addprefix mm/,store store_clean store_index store_log record record_read buddy space) \
+	dev/virtual/console \
+	$(addprefix arch/arm64/,irq gicv2 gicv3 smp bcm2835_pm bcm2836) \
+	$(addprefix dev/drivers/,virtio_blk virtio_mmio uart pl011 sd_card sdhci sdhost) \
+	$(addprefix dev/drivers/,block_request mini_uart slip genet genet_phy)
 $(EL2_COLD:%=build/el2/%.o): EL2_CFLAGS += -Os
 
 build/el2/flags: FORCE
-	$(call remember,$(CC) $(EL2_CFLAGS) $(EL2_COLD) $(WARNINGS) \
+	$(call remember,$(CC) $(EL2_CFLAGS) $(EL2_COLD) $(EL2_BOOT) $(WARNINGS) \
 	 $(EL2_INCLUDE) $(EL2_LDFLAGS) $(EL2_OBJ))
 
 # libfdt, from the source of u-boot that Debian has, which carries it unchanged.
@@ -91,8 +103,9 @@ build/el2/libfdt.a: $(LIBFDT_C:%=build/el2/libfdt/%.o)
 
 build/el2/libfdt/%.o: build/libfdt/.headers build/el2/flags
 	@mkdir -p $(@D)
-	$(call say,CC,libfdt/$*.c) $(CC) $(EL2_CFLAGS) -Os -w $(EL2_INCLUDE) -c -o $@ \
-		$(LIBFDT_DIR)/$*.c
+	$(call say,CC,libfdt/$*.c) $(CC) $(EL2_CFLAGS) -Os -fno-lto -w $(EL2_INCLUDE) \
+		-c -o $@ $(LIBFDT_DIR)/$*.c
+	$(Q)$(OBJCOPY) --prefix-alloc-sections=.boot $@
 
 # LZ4, as mm/lz4.h has it. EL2 calls it with the MMU on, so it may load words where they lie; joined
 # with its callers by -flto it would not. Its body once, not for each way of calling it.

@@ -27,7 +27,8 @@ struct machine {
     const char *model;            /* never NULL */
     unsigned cpu_count;           /* that the device tree lists and EL2 has room for */
     const uint64_t *cpu_affinity; /* of each, as MPIDR_EL1 has it; the boot CPU is the first */
-    uint64_t el2_text_bytes, el2_rodata_bytes, el2_data_bytes;
+    uint64_t el2_text_bytes, el2_rodata_bytes, el2_data_bytes; /* that stay */
+    uint64_t el2_boot_bytes; /* code and read-only data of the boot, given back after it */
 };
 
 /* Implemented above arch: the rest of the boot, on the boot CPU, MMU on, on its stack. */
@@ -46,6 +47,11 @@ void machine_secondary(void) NORETURN;
  * halted, for the interrupt controller has no interface for it. */
 enum err machine_start_cpu(const struct machine *m, unsigned cpu, int *why) MUST_USE;
 
+/* The memory of what is BOOT: from now on nobody may execute it or read it for what it was; it is
+ * RAM like any other, mapped writable. Boot CPU, once, from code that is not BOOT, when the boot is
+ * over on all CPUs. */
+struct machine_range machine_release_boot(void) MUST_USE;
+
 /* Stops all CPUs for good: this one now, the others when they next take an interrupt, which they
  * are sent. Any CPU. */
 void machine_halt(void) NORETURN;
@@ -53,8 +59,8 @@ void machine_halt(void) NORETURN;
 /* Implemented above arch: says on the console that EL2 is needed, and stops. Boot CPU, MMU off. */
 void machine_wrong_level(const struct machine *m, unsigned level) NORETURN;
 
-/* Maps a device's registers at their own address; never executable. ERR_NO_MEMORY: the pool of
- * boot tables is used up. Boot CPU. */
+/* Maps a device's registers at their own address; never executable. ERR_RANGE: they lie in RAM, or
+ * where EL2 cannot map; ERR_NO_MEMORY: the pool of boot tables is used up. Boot CPU. */
 enum err machine_map_device(uint64_t base, uint64_t bytes) MUST_USE;
 
 /* Finds and starts the interrupt controller and this CPU's timers. ERR_NOT_FOUND: the device tree

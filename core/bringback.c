@@ -71,14 +71,14 @@ static const struct store_ops store_ops = {
 /* --- VMs ---------------------------------------------------------------------------------- */
 
 /* A deadline of another boot, as ticks of this one; one that has passed is due at once. */
-static uint64_t ticks_of(uint64_t deadline_ns)
+BOOT static uint64_t ticks_of(uint64_t deadline_ns)
 {
     uint64_t now_ns = wall_ns();
     uint64_t left = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
     return counter_now() + ticks_from_ns(left);
 }
 
-static void bring_back(struct stub *s)
+BOOT static void bring_back(struct stub *s)
 {
     struct group *g = &groups[s->group];
     bool drop = g->config->restart && !store_was_clean();
@@ -95,7 +95,7 @@ static void bring_back(struct stub *s)
 }
 
 /* The reserve is put together anew without those that exist. */
-static void bring_back_group(struct group *g)
+BOOT static void bring_back_group(struct group *g)
 {
     const struct deployment_group *c = g->config;
     uint32_t end = c->first_vm + c->count + c->reserve;
@@ -119,7 +119,7 @@ static void bring_back_group(struct group *g)
     }
 }
 
-static uint64_t fingerprint(const struct deployment *d)
+BOOT static uint64_t fingerprint(const struct deployment *d)
 {
     uint32_t low = checksum(0, &d->network, sizeof(d->network));
     uint32_t high = ~low;
@@ -133,7 +133,7 @@ static uint64_t fingerprint(const struct deployment *d)
     return (uint64_t)high << 32 | low;
 }
 
-void bringback(struct block_device *d, const struct deployment *deployment)
+BOOT void bringback(struct block_device *d, const struct deployment *deployment)
 {
     if (!d) {
         log_info("no store: VMs live in memory alone");
@@ -153,12 +153,12 @@ void bringback(struct block_device *d, const struct deployment *deployment)
 
 /* --- templates ---------------------------------------------------------------------------- */
 
-bool bringback_template_is_stored(const struct group *g)
+BOOT bool bringback_template_is_stored(const struct group *g)
 {
     return store_is_open() && g->template_place.sector >= STORE_MARKERS;
 }
 
-static enum err read_template(struct group *g, struct vm *vm, pa_t buffer)
+BOOT static enum err read_template(struct group *g, struct vm *vm, pa_t buffer)
 {
     const struct store_place *p = &g->template_place;
     uint32_t bytes = p->sectors * STORE_SECTOR_BYTES;
@@ -174,7 +174,7 @@ static enum err read_template(struct group *g, struct vm *vm, pa_t buffer)
                                              : ERR_NOT_FOUND;
 }
 
-enum err bringback_template(struct group *g, struct vm *vm)
+BOOT enum err bringback_template(struct group *g, struct vm *vm)
 {
     pa_t buffer;
     enum err e = frame_alloc_block(FRAME_EL2, FRAME_OWNER_NONE, 8, &buffer);

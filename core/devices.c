@@ -15,7 +15,10 @@
 #include "core/base/string.h"
 #include "core/network.h"
 #include "dev/drivers/genet.h"
+#include "dev/drivers/partition.h"
 #include "dev/drivers/rtc.h"
+#include "dev/drivers/sdhci.h"
+#include "dev/drivers/sdhost.h"
 #include "dev/drivers/slip.h"
 #include "dev/drivers/uart.h"
 #include "dev/drivers/virtio_blk.h"
@@ -32,6 +35,7 @@ static char slip_uart[PATH_MAX]; /* boot argument; empty: none was given */
 static void (*on_key)(char c);
 static struct uplink *uplink;
 static struct block_device *block;
+static bool block_has_store; /* a place for it */
 static void (*on_block_done)(void);
 
 /* The first register range of `node`, mapped. */
@@ -63,13 +67,14 @@ static const struct uart_ops *driver_of(const void *fdt, int node)
     return NULL;
 }
 
-/* /chosen/stdout-path: a path or an alias, perhaps followed by ":" and line settings. */
+/* /chosen/stdout-path: a path or an alias, perhaps followed by ":" and line settings. Where it is
+ * missing, the alias serial0 (Devicetree Specification, 3.3). */
 static int stdout_node(const void *fdt)
 {
     char path[PATH_MAX];
     int chosen = fdt_path_offset(fdt, "/chosen");
-    const char *text = chosen >= 0 ? fdt_getprop(fdt, chosen, "stdout-path", NULL) : NULL;
-    if (!text || !string_copy(path, sizeof(path), text)) {
+    const char *text = chosen >= 0 ? fdt_stringlist_get(fdt, chosen, "stdout-path", 0, NULL) : NULL;
+    if (!string_copy(path, sizeof(path), text ? text : "serial0")) {
         return -1;
     }
     char *settings = strchr(path, ':');
@@ -109,7 +114,7 @@ bool devices_start_console(const struct machine *m)
     return true;
 }
 
-static void on_uart(uint32_t irq)
+RESIDENT static void on_uart(uint32_t irq)
 {
     (void)irq;
     uart_interrupt(on_key);
@@ -150,6 +155,9 @@ static const struct {
     enum err (*probe)(const struct device *d, struct block_device **out);
 } block_drivers[] = {
     {VIRTIO_MMIO_COMPATIBLE, virtio_blk_probe},
+    {"brcm,bcm2711-emmc2", sdhci_probe},
+    {"brcm,bcm2835-sdhost", sdhost_probe},
+    {"brcm,bcm2835-sdhci", sdhci_probe},
 };
 
 static enum err probe_uplink(const struct device *d, size_t driver)
@@ -195,7 +203,7 @@ static bool find(const void *fdt, const char *compatible, size_t driver,
     return false;
 }
 
-static void on_uplink(uint32_t irq)
+RESIDENT static void on_uplink(uint32_t irq)
 {
     (void)irq;
     uplink->ops->ack(uplink);
@@ -210,7 +218,7 @@ void devices_use_slip(const char *uart)
 }
 
 /* On boards with several UARTs of a kind these share an interrupt. */
-static void on_slip(uint32_t irq)
+RESIDENT static void on_slip(uint32_t irq)
 {
     if (irq == uart_irq) {
         uart_interrupt(on_key);
@@ -297,7 +305,7 @@ void devices_start_network(const struct machine *m)
              a[4], a[5]);
 }
 
-static void on_block(uint32_t irq)
+RESIDENT static void on_block(uint32_t irq)
 {
     (void)irq;
     block->ack(block);
@@ -311,8 +319,8 @@ void devices_start_block(const struct machine *m, void (*interrupt)(void))
     for (size_t i = 0; i < ARRAY_SIZE(block_drivers) && !found; i++) {
         found = find(m->fdt, block_drivers[i].compatible, i, probe_block, on_block);
     }
-    if (!found) {
-        block = NULL;
+    block_has_store = found && partition_open(block) == OK;
+    if (!block_has_store) {
         return;
     }
     log_info("store device %s: %llu MiB", block->name,
@@ -321,7 +329,7 @@ void devices_start_block(const struct machine *m, void (*interrupt)(void))
 
 struct block_device *devices_block(void)
 {
-    return block;
+    return block_has_store ? block : NULL;
 }
 
 /* --- clock and entropy -------------------------------------------------------------------- */

@@ -89,6 +89,7 @@ static void wait_for_room(struct vm *vm)
     residence_counters.out_of_room++;
     vm->wait = WAIT_ROOM;
     list_push_back(&run_this()->hungry, &vm->link);
+    move_spill();
     gate_poke(&gatekeeper);
 }
 
@@ -161,8 +162,9 @@ static void no_frame(struct vm *vm)
     transit_abandon(vm);
     if (vm->wait == WAIT_PAGE) {
         wait_for_room(vm);
-    } else if (vm->sched.cpu != KEEPER) {
-        stay_or_go(vm);
+    } else if (vm->sched.cpu != KEEPER &&
+               (vm->wait == WAIT_NONE || (vm->wait >= WAIT_IDLE && event_ready(vm)))) {
+        stay_or_go(vm); /* one that idles was to leave, and is spared */
     }
 }
 
@@ -214,11 +216,22 @@ static void fetched(struct store_io *io, enum err e)
 
 /* --- room --------------------------------------------------------------------------------- */
 
+/* Whether frames are free, in the caches of other CPUs if not here. */
+static bool has_room(void)
+{
+    return frame_count(FRAME_FREE) >= MIN(ROOM_FRAMES, gatekeeper.limits.floor);
+}
+
 /* Whether frames or buffers will become free: somebody will leave, or something has been read. */
 static bool others_leave(void)
 {
     return transit_reads() || (store_takes_records() &&
                                (gatekeeper.leaving_count || gate_somebody_idles(&gatekeeper)));
+}
+
+static bool room_comes(void)
+{
+    return has_room() || others_leave();
 }
 
 bool residence_wait_for_room(struct vm *vm)
@@ -227,7 +240,7 @@ bool residence_wait_for_room(struct vm *vm)
         block_elsewhere(vm, WAIT_ROOM, MOVE_ROOM);
         return true;
     }
-    if (!others_leave()) {
+    if (!room_comes()) {
         return false;
     }
     block(vm, WAIT_ROOM);
@@ -237,7 +250,7 @@ bool residence_wait_for_room(struct vm *vm)
 
 void residence_queue_for_room(struct vm *vm)
 {
-    if (others_leave()) {
+    if (residence_stopping || room_comes()) { /* who waits is written as well */
         wait_for_room(vm);
     } else {
         vm_kill(vm, "out of memory");
@@ -250,7 +263,7 @@ void fetch_work(void)
     if (list_empty(hungry)) {
         return;
     }
-    bool room = frame_count(FRAME_FREE) >= MIN(ROOM_FRAMES, gatekeeper.limits.floor);
+    bool room = has_room();
     while (!list_empty(hungry) && (room || !others_leave())) {
         struct vm *vm = list_first(hungry, struct vm, link);
         list_remove(&vm->link);

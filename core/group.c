@@ -20,7 +20,7 @@ struct group groups[DEPLOYMENT_GROUPS_MAX];
 unsigned group_count;
 uint32_t group_starts_due;
 
-static void define_stubs(struct group *g)
+BOOT static void define_stubs(struct group *g)
 {
     const struct deployment_group *c = g->config;
     for (uint32_t i = c->count + c->reserve; i > 0; i--) {
@@ -76,7 +76,7 @@ bool group_save_templates(void)
 
 /* Of all that a template is made from: an image that changes, or is told something else, makes
  * another one. */
-static uint32_t image_key(const struct group *g, const void *file, size_t bytes)
+BOOT static uint32_t image_key(const struct group *g, const void *file, size_t bytes)
 {
     const struct deployment_group *c = g->config;
     const struct switch_config *net = switch_get_config();
@@ -94,7 +94,7 @@ static uint32_t image_key(const struct group *g, const void *file, size_t bytes)
     return crc;
 }
 
-static enum err find_image(struct group *g, const void *archive, size_t bytes)
+BOOT static enum err find_image(struct group *g, const void *archive, size_t bytes)
 {
     const void *file;
     size_t file_bytes;
@@ -120,7 +120,7 @@ static enum err find_image(struct group *g, const void *archive, size_t bytes)
 }
 
 /* A VM of number 0 that holds the image and stands at its entry. */
-static enum err load(struct group *g)
+BOOT static enum err load(struct group *g)
 {
     g->boot = (struct stub){.group = g->index, .state = VM_LIVE};
     enum err e = vm_allocate(&g->boot, g->image.flags & TOKLAT_IMAGE_MMU);
@@ -145,7 +145,7 @@ static enum err load(struct group *g)
 }
 
 /* The template as it is in the store. False: it has none that can be used. */
-static bool load_stored(struct group *g)
+BOOT static bool load_stored(struct group *g)
 {
     if (!bringback_template_is_stored(g)) {
         return false;
@@ -164,7 +164,7 @@ static bool load_stored(struct group *g)
     return true;
 }
 
-static void prepare(struct group *g, const void *archive, size_t bytes)
+BOOT static void prepare(struct group *g, const void *archive, size_t bytes)
 {
     enum err e = find_image(g, archive, bytes);
     if (e == OK && load_stored(g)) {
@@ -186,7 +186,7 @@ static void prepare(struct group *g, const void *archive, size_t bytes)
     }
 }
 
-enum err group_define_all(const struct deployment *d)
+BOOT enum err group_define_all(const struct deployment *d)
 {
     enum err e = vm_table_init(d->vm_count);
     if (e != OK) {
@@ -201,7 +201,7 @@ enum err group_define_all(const struct deployment *d)
     return OK;
 }
 
-void group_prepare_all(const void *archive, size_t bytes)
+BOOT void group_prepare_all(const void *archive, size_t bytes)
 {
     for (unsigned i = 0; i < group_count; i++) {
         prepare(&groups[i], archive, bytes);

@@ -15,12 +15,12 @@ static uint64_t wall_base_ns;
 static uint64_t machine_base_ns; /* machine time when the physical counter was 0 */
 static uint64_t generations;     /* handed out; never 0 to a guest */
 
-void identity_set_wall_base(uint64_t ns)
+BOOT void identity_set_wall_base(uint64_t ns)
 {
     wall_base_ns = ns;
 }
 
-void identity_continue(uint64_t boots, uint64_t machine_ns)
+BOOT void identity_continue(uint64_t boots, uint64_t machine_ns)
 {
     generations = boots << GENERATION_BOOT_SHIFT;
     machine_base_ns = machine_ns;
@@ -72,7 +72,7 @@ enum err identity_own_page(struct vm *vm)
     return e;
 }
 
-enum err identity_first(struct vm *vm)
+BOOT enum err identity_first(struct vm *vm)
 {
     enum err e = identity_own_page(vm);
     if (e != OK) {

@@ -201,6 +201,7 @@ static const struct {
     {'m', "memory: frames by kind", key_frames},
     {'Q', "quit: write all VMs to the store and power off", residence_shutdown},
     {'r', "run queues and timeouts", key_run_queues},
+    {'R', "restart: write all VMs to the store and reset the machine", residence_restart},
     {'s', "store, as a line of JSON", key_store},
     {'v', "VMs and their groups", key_vms},
 };

@@ -6,7 +6,7 @@
  *          v              v
  *   ring [ . m m m m m m m . . . ]      indices run on and are masked; a message lies in one piece
  *
- * Invariants: given - taken <= RING_BYTES; `given` is written by the sender alone, `taken` by the
+ * Invariants: given - taken <= ring_bytes; `given` is written by the sender alone, `taken` by the
  * receiver alone. A receiver's `called` is cleared before it looks at its rings, and set after
  * something was put into one: what is not seen by this look has a call of its own.
  */
@@ -17,11 +17,13 @@
 #include "core/base/string.h"
 #include "mm/frame.h"
 
-#define RING_ORDER 5
-#define RING_BYTES ((uint32_t)PAGE_SIZE << RING_ORDER)
+/* A ring is as large as memory allows, of which all together take no more than a share. */
+#define RING_ORDER_MIN 2
+#define RING_ORDER_MAX 5
+#define RINGS_SHARE 64
 
 /* What frames, and VMs, leave free. */
-#define FRAMES_LEAVE 16384u
+#define FRAMES_LEAVE (ring_bytes / 8 + VMS_LEAVE)
 #define VMS_LEAVE 2048u
 
 struct ring {
@@ -31,28 +33,40 @@ struct ring {
 };
 
 static struct ring rings[CPUS_MAX][CPUS_MAX]; /* from, to */
+static uint32_t ring_bytes;
 
 static struct {
     bool called; /* its interrupt is on its way */
     struct mail_counters counters;
 } __attribute__((aligned(64))) boxes[CPUS_MAX];
 
-static enum err ring_init(struct ring *r)
+static unsigned choose_order(unsigned pairs)
+{
+    unsigned order = RING_ORDER_MAX;
+    while (order > RING_ORDER_MIN && (uint64_t)pairs << order > frame_total() / RINGS_SHARE) {
+        order--;
+    }
+    return order;
+}
+
+static enum err ring_init(struct ring *r, unsigned order)
 {
     pa_t pa;
-    enum err e = frame_alloc_block(FRAME_EL2, FRAME_OWNER_NONE, RING_ORDER, &pa);
+    enum err e = frame_alloc_block(FRAME_EL2, FRAME_OWNER_NONE, order, &pa);
     *r = (struct ring){.data = e == OK ? arch_ptr(pa) : NULL};
     return e;
 }
 
-enum err mail_init(unsigned cpus)
+BOOT enum err mail_init(unsigned cpus)
 {
     enum err e = OK;
+    unsigned order = choose_order(cpus * (cpus - 1));
+    ring_bytes = (uint32_t)PAGE_SIZE << order;
     memset(rings, 0, sizeof(rings));
     memset(boxes, 0, sizeof(boxes));
     for (unsigned pair = 0; e == OK && pair < cpus * cpus; pair++) {
         if (pair / cpus != pair % cpus) {
-            e = ring_init(&rings[pair / cpus][pair % cpus]);
+            e = ring_init(&rings[pair / cpus][pair % cpus], order);
         }
     }
     return e;
@@ -80,11 +94,11 @@ enum err mail_send(unsigned to, enum mail_kind kind, uint8_t detail, uint32_t nu
     unsigned self = cpu_index();
     struct ring *r = &rings[self][to];
     uint32_t size = (uint32_t)ALIGN_UP(sizeof(struct mail) + bytes, sizeof(struct mail));
-    uint32_t given = r->given, at = given & (RING_BYTES - 1);
-    uint32_t skip = size > RING_BYTES - at ? RING_BYTES - at : 0;
+    uint32_t given = r->given, at = given & (ring_bytes - 1);
+    uint32_t skip = size > ring_bytes - at ? ring_bytes - at : 0;
     /* The receiver has read what it gives back; partner: the release in mail_take. */
     uint32_t used = given - __atomic_load_n(&r->taken, __ATOMIC_ACQUIRE);
-    if (!r->data || skip + size + left_free(kind) > RING_BYTES - used) {
+    if (!r->data || skip + size + left_free(kind) > ring_bytes - used) {
         boxes[self].counters.refused++;
         return ERR_BUSY;
     }
@@ -109,11 +123,11 @@ static void take_ring(unsigned from, struct ring *r,
 {
     uint32_t given = __atomic_load_n(&r->given, __ATOMIC_ACQUIRE); /* partner: mail_send */
     while (r->taken != given) {
-        uint32_t at = r->taken & (RING_BYTES - 1);
+        uint32_t at = r->taken & (ring_bytes - 1);
         const struct mail *m = (const void *)(r->data + at);
         uint32_t size = (uint32_t)ALIGN_UP(sizeof(*m) + m->bytes, sizeof(*m));
         if (m->kind == MAIL_SKIP) {
-            size = RING_BYTES - at;
+            size = ring_bytes - at;
         } else {
             handle(from, m);
         }
@@ -130,6 +144,11 @@ void mail_take(void (*handle)(unsigned from, const struct mail *m))
             take_ring(from, &rings[from][self], handle);
         }
     }
+}
+
+uint32_t mail_ring_bytes(void)
+{
+    return ring_bytes;
 }
 
 struct mail_counters mail_get_counters(unsigned cpu)

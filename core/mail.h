@@ -24,6 +24,7 @@ enum mail_kind {
     MAIL_NOBODY, /* there is nobody who could */
     MAIL_ALL,    /* the keeper wants all VMs: the machine stops */
     MAIL_POKE,   /* the gatekeeper has something to look at */
+    MAIL_SPILL,  /* somebody lacks frames: those that rest here are given back */
 };
 
 struct mail {
@@ -44,6 +45,9 @@ enum err mail_send(unsigned to, enum mail_kind kind, uint8_t detail, uint32_t nu
 
 /* Handles what had been sent to this CPU when it was called. `m` is valid during the call. */
 void mail_take(void (*handle)(unsigned from, const struct mail *m));
+
+/* What a ring holds, 0 before mail_init. */
+uint32_t mail_ring_bytes(void);
 
 struct mail_counters {
     uint64_t sent, refused, interrupts; /* by this CPU; refused: no room */

@@ -9,16 +9,15 @@
 #include "core/base/log.h"
 #include "core/bringback.h"
 #include "core/devices.h"
-#include "core/fault.h"
 #include "core/group.h"
-#include "core/hypercall.h"
 #include "core/identity.h"
 #include "core/keys.h"
-#include "core/move.h"
+#include "core/mail.h"
 #include "core/network.h"
 #include "core/options.h"
 #include "core/residence.h"
 #include "core/run.h"
+#include "core/start.h"
 
 /* Of all frames, the part that starting VMs leaves to those that live. */
 #define KEPT_SHARE 32
@@ -26,7 +25,6 @@
 /* A CPU that has come up is given VMs once it is ready, which is waited for no longer than this. */
 #define CPU_READY_NS (100 * NS_PER_MS)
 
-static const struct trap_ops traps = {hypercall, interrupt, fault};
 static struct deployment deployment;
 
 void machine_wrong_level(const struct machine *m, unsigned level)
@@ -34,14 +32,6 @@ void machine_wrong_level(const struct machine *m, unsigned level)
     devices_start_console(m);
     log_error("entered at EL%u: EL2 is needed (QEMU: -machine virt,virtualization=on)", level);
     cpu_halt();
-}
-
-static void need(enum err e, const char *what)
-{
-    if (e != OK) {
-        log_error("%s: %s; the machine stops", what, err_name(e));
-        cpu_halt();
-    }
 }
 
 static uint64_t ram_bytes(const struct machine *m)
@@ -57,11 +47,13 @@ static void say_machine(const struct machine *m)
 {
     log_info("Toklat on %s, %s, %s, counter at %llu Hz", m->model[0] ? m->model : "unknown board",
              machine_cpu_name(), machine_interrupt_controller(), (unsigned long long)counter_hz());
-    log_info("%llu MiB of RAM; EL2: text %llu KiB, rodata %llu KiB, data %llu KiB",
+    log_info("%llu MiB of RAM; EL2: text %llu KiB, rodata %llu KiB, data %llu KiB; "
+             "boot code %llu KiB, to be given back",
              (unsigned long long)(ram_bytes(m) >> 20),
              (unsigned long long)(m->el2_text_bytes >> 10),
              (unsigned long long)(m->el2_rodata_bytes >> 10),
-             (unsigned long long)(m->el2_data_bytes >> 10));
+             (unsigned long long)(m->el2_data_bytes >> 10),
+             (unsigned long long)(m->el2_boot_bytes >> 10));
 }
 
 static void start_memory(const struct machine *m)
@@ -73,7 +65,7 @@ static void start_memory(const struct machine *m)
     for (unsigned i = 0; i < m->used_count; i++) {
         used[i] = (struct frame_range){PA(m->used[i].base), m->used[i].bytes};
     }
-    need(frame_init(ram, m->ram_count, used, m->used_count), "memory");
+    start_need(frame_init(ram, m->ram_count, used, m->used_count), "memory");
     vm_keep_frames(frame_total() / KEPT_SHARE);
 }
 
@@ -89,23 +81,6 @@ static void start_time_and_chance(const struct machine *m)
     if (entropy < 16) {
         log_warn("%zu bytes of entropy: what VMs draw from it can be guessed", entropy);
     }
-}
-
-/* What every CPU has of its own. */
-static void start_this_cpu(void)
-{
-    run_init();
-    trap_set_ops(&traps);
-    need(fault_init(), "timers");
-    need(move_init(), "interrupts between CPUs");
-}
-
-void machine_secondary(void)
-{
-    start_this_cpu();
-    /* All that is its own is there; partner: whoever reads `online`. */
-    __atomic_store_n(&run_this()->online, true, __ATOMIC_RELEASE);
-    context_enter(run_next());
 }
 
 static bool start_cpu(const struct machine *m, unsigned cpu)
@@ -195,7 +170,7 @@ void machine_main(const struct machine *m)
 {
     panic_set_halt(machine_halt);
     devices_start_console(m);
-    need(machine_start_interrupts(m), "interrupt controller and timers");
+    start_need(machine_start_interrupts(m), "interrupt controller and timers");
     say_machine(m);
     start_memory(m);
     start_time_and_chance(m);
@@ -206,5 +181,5 @@ void machine_main(const struct machine *m)
     devices_start_keys(m, keys_press);
     keys_init();
     deploy(m);
-    context_enter(run_next());
+    start_running();
 }

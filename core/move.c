@@ -11,11 +11,12 @@
 #include "arch/irq.h"
 #include "arch/time.h"
 #include "core/base/log.h"
+#include "core/base/string.h"
 #include "core/group.h"
 #include "core/network.h"
 #include "core/residence.h"
 
-#define PAUSE_NS (100 * NS_PER_MS)
+#define PAUSE_NS NS_PER_S
 
 /* How soon a VM is sent again that a full ring did not take. */
 #define FULL_NS NS_PER_MS
@@ -24,10 +25,11 @@
  * questions and their answers fit in what VMs leave free of a ring. */
 #define DOOMED_MAX 64u
 
-static bool poked;          /* a MAIL_POKE is on its way */
-static bool pausing;        /* all but the keeper do nothing */
-static struct list callers; /* VMs that wait for another to be destroyed, by vm.link */
-static uint32_t doomed;     /* VMs that were asked for to be destroyed */
+static bool spilling[CPUS_MAX]; /* a MAIL_SPILL is on its way */
+static bool poked;              /* a MAIL_POKE is on its way */
+static bool pausing;            /* all but the keeper do nothing */
+static struct list callers;     /* VMs that wait for another to be destroyed, by vm.link */
+static uint32_t doomed;         /* VMs that were asked for to be destroyed */
 
 /* --- where a VM is ------------------------------------------------------------------------ */
 
@@ -89,8 +91,8 @@ static void stay(struct run *r, struct vm *vm)
 {
     vm->why = MOVE_NOT;
     gate_join(r->pool, &vm->gate);
-    if (residence_stopping && vm->wait == WAIT_NONE) {
-        vm->wait = WAIT_ROOM;
+    if (residence_stopping && !vm->fetch) {
+        run_arrived(vm, TICKS_NEVER);
     }
 }
 
@@ -128,7 +130,9 @@ static void end_doom(void)
     doomed--;
     while (doomed == 0 && !list_empty(&callers)) {
         struct vm *vm = container_of(list_pop(&callers), struct vm, link);
-        run_go_on(vm);
+        if (!vm->leaving) {
+            run_go_on(vm);
+        }
     }
 }
 
@@ -202,7 +206,10 @@ static void keep(struct vm *vm, unsigned from, enum move_why why)
         vm_set_home(vm, vm_choose_home(vm_group(vm)));
         run_wake(vm);
         return;
-    default: /* MOVE_ALL: it is written like all others */
+    default: /* MOVE_ALL: it is written like all others; perhaps as one that has woken */
+        if (vm->wait >= WAIT_IDLE) {
+            run_arrived(vm, vm->until);
+        }
         return;
     }
 }
@@ -249,14 +256,14 @@ static void give_first(struct run *r, bool busy)
     move_later(vm, MOVE_EVICT);
 }
 
-static void give_all(struct run *r)
+/* The spared, too, who are in no list. */
+static void give_all(void)
 {
-    while (r->pool->idle_classes || !list_empty(&r->pool->busy)) { /* it sorts as it looks */
-        struct gate_resident *first = gate_first(r->pool, true, counter_now());
-        if (first) {
-            struct vm *vm = container_of(first, struct vm, gate);
-            run_stop(vm, WAIT_ROOM);
-            move_later(vm, MOVE_ALL);
+    for (uint32_t n = 1; n < vm_table_size(); n++) {
+        struct stub *s = vm_stub(n);
+        if (move_is_here(s) && !s->vm->why && !s->vm->ended) {
+            run_stop(s->vm, WAIT_ROOM);
+            move_later(s->vm, MOVE_ALL);
         }
     }
 }
@@ -282,6 +289,24 @@ void move_poke(void)
     } else if (!__atomic_exchange_n(&poked, true, __ATOMIC_ACQ_REL)) { /* partner: handle */
         must_send(KEEPER, MAIL_POKE, 0, 0);
     }
+}
+
+void move_spill(void)
+{
+    frame_spill();
+    for (unsigned cpu = 1; cpu < run_cpus; cpu++) {
+        bool *asked = &spilling[cpu];
+        if (runs[cpu].online && !__atomic_exchange_n(asked, true, __ATOMIC_ACQ_REL)) {
+            must_send(cpu, MAIL_SPILL, 0, 0);
+        }
+    }
+}
+
+static void spill(struct run *r)
+{
+    __atomic_store_n(&spilling[r->cpu], false, __ATOMIC_RELEASE);
+    frame_spill();
+    move_poke();
 }
 
 static void handle(unsigned from, const struct mail *m)
@@ -310,7 +335,10 @@ static void handle(unsigned from, const struct mail *m)
         gate_given(&gatekeeper, from, NULL);
         return;
     case MAIL_ALL:
-        give_all(r);
+        give_all();
+        return;
+    case MAIL_SPILL:
+        spill(r);
         return;
     default:                                               /* MAIL_POKE */
         __atomic_store_n(&poked, false, __ATOMIC_RELEASE); /* before the look; partner: move_poke */
@@ -367,6 +395,7 @@ enum err move_init(void)
         list_init(&callers);
         doomed = 0;
         poked = pausing = false;
+        memset(spilling, 0, sizeof(spilling));
     }
     return irq_register(irq_kick(), on_kick);
 }

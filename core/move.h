@@ -67,6 +67,9 @@ void move_ask_all(void);
 /* Has the gatekeeper look at its pools, from any CPU. */
 void move_poke(void);
 
+/* Somebody lacks frames: has all CPUs give back those that rest in their caches. The keeper. */
+void move_spill(void);
+
 /* Registers the interrupt by which CPUs call each other, on the CPU that calls. */
 enum err move_init(void) MUST_USE;
 

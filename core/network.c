@@ -69,8 +69,8 @@ void network_deliver(uint32_t n, const uint8_t *frame, size_t bytes)
         return;
     }
     struct vm *vm = s->vm;
-    if (unlikely(vm->ended)) {
-        run_this()->not_ready++;
+    if (unlikely(vm->ended || (vm->leaving && vm->wait == WAIT_ROOM))) {
+        run_this()->not_ready++; /* it does not stay for it, and its record is made */
     } else if (unlikely(vm->fetch && vm->fetch->first) || !network_hand_over(vm, frame, bytes)) {
         residence_park(vm, frame, bytes);
     }
@@ -90,12 +90,12 @@ void network_send(const uint8_t *frame, size_t bytes)
 
 static const struct switch_ops switch_ops = {exists, network_deliver, network_send};
 
-void network_init(const struct switch_config *config)
+BOOT void network_init(const struct switch_config *config)
 {
     switch_init(config, &switch_ops);
 }
 
-void network_set_uplink(struct uplink *u)
+BOOT void network_set_uplink(struct uplink *u)
 {
     uplink = u;
     switch_set_peer(u->peer);

@@ -13,8 +13,8 @@
 bool network_hand_over(struct vm *vm, const uint8_t *frame, size_t bytes);
 
 struct network_counters {
-    uint64_t not_ready; /* for a VM that has ended, or on its way to another CPU; others:
-                           residence_counters.dropped */
+    uint64_t not_ready; /* for a VM that has ended, is written, or is on its way to another CPU;
+                           others: residence_counters.dropped */
     uint64_t uplink_dropped;
 };
 

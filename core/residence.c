@@ -40,10 +40,12 @@ uint32_t residence_frames(const struct vm *vm)
 
 enum err residence_write_out(struct vm *vm)
 {
-    bool can_run = vm->sched.state != SCHED_BLOCKED || vm->wait == WAIT_ROOM;
+    bool can_run = vm->sched.state != SCHED_BLOCKED || vm->wait == WAIT_ROOM ||
+                   vm->wait == WAIT_DOOM; /* whose end is not waited for as the machine stops */
     if (can_run) {
         run_stop(vm, WAIT_ROOM);
-        list_remove(&vm->link); /* should it wait for room itself */
+        vm->wait = WAIT_ROOM;
+        list_remove(&vm->link); /* should it wait itself */
     }
     enum err e = snapshot_write(vm);
     if (e == OK) {
@@ -254,7 +256,7 @@ static uint64_t free_frames(void)
 
 static const struct gate_ops gate_ops = {free_frames, arrival_admit, evict, move_ask};
 
-void residence_init(void)
+BOOT void residence_init(void)
 {
     uint64_t frames = frame_total();
     struct gate_limits limits = {
@@ -271,7 +273,7 @@ void residence_init(void)
     is_open = one_page = residence_stopping = false;
 }
 
-void residence_open(void)
+BOOT void residence_open(void)
 {
     if (transit_open() != OK) {
         log_error("store: no memory for what is read: nothing leaves");
@@ -314,6 +316,7 @@ static bool work(void)
 {
     gatekeeper.own.due = false;
     if (!is_open) {
+        fetch_work();
         gatekeeper.own.due = group_starts_due > 0;
         return false;
     }

@@ -76,8 +76,9 @@ static inline uint32_t residence_nothing(const struct stub *s)
     return vm_instance(s) > groups[s->group].config->count ? STORE_EXISTS : STORE_NOTHING;
 }
 
-/* Has every VM written to the store, and the machine powered off. */
+/* Has every VM written to the store, and the machine powered off, or started again. */
 void residence_shutdown(void);
+void residence_restart(void);
 
 /* There is something to do: gatekeeper.own.due. Doing a bounded part of it; returns whether more is
  * left. */

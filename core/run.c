@@ -76,6 +76,14 @@ uint64_t run_machine_ticks(void)
 
 /* --- events ------------------------------------------------------------------------------- */
 
+/* A VM that stops as one that can run is not told again of what it has woken for. */
+static void give_result(struct vm *vm)
+{
+    if (vm->wait == WAIT_IDLE) {
+        vm->context.x[0] = event_take(vm);
+    }
+}
+
 /* The keeper has a VM that can run and whose home is elsewhere. */
 static __attribute__((noinline)) void send_home(struct vm *vm)
 {
@@ -84,9 +92,10 @@ static __attribute__((noinline)) void send_home(struct vm *vm)
     }
     if (!residence_stopping) {
         move_later(vm, MOVE_HOME);
-    } else if (vm->wait == WAIT_NONE) {
-        vm->wait = WAIT_ROOM; /* it is written as one that can run */
+        return;
     }
+    give_result(vm);
+    vm->wait = WAIT_ROOM; /* it is written as one that can run */
 }
 
 /* Makes a VM runnable where it may run. */
@@ -123,9 +132,7 @@ void run_stop(struct vm *vm, enum vm_wait wait)
 {
     if (vm->sched.state != SCHED_BLOCKED) {
         mux_remove(&run_this()->mux, &vm->sched, counter_now());
-        if (vm->wait == WAIT_IDLE) {
-            vm->context.x[0] = event_take(vm); /* it has woken */
-        }
+        give_result(vm);
         vm->wait = (uint8_t)wait;
     }
 }
@@ -161,6 +168,7 @@ void run_arrived(struct vm *vm, uint64_t deadline)
         return;
     }
     if (vm->wait == WAIT_NONE) {
+        gate_wake(run_this()->pool, &vm->gate);
         run_wake(vm);
     } else if (event_ready(vm)) {
         wake(vm);

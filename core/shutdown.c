@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The end of the machine: nobody runs any more, everybody is written to the store, then the index,
- * then the power is switched off.
+ * then the power is switched off, or the machine starts again.
  */
 #include "arch/machine.h"
 #include "core/base/log.h"
@@ -11,15 +11,19 @@
 #define STUBS_AT_ONCE 4096u
 
 bool residence_stopping;
-static bool checkpointed, off;
+static bool checkpointed, off, restarts;
 static uint32_t next; /* VM that is looked at next */
 static bool any_left;
 
 static void power_off(void)
 {
     log_info("shutdown: done");
-    machine_power_off();
-    log_warn("shutdown: this board's firmware cannot power off; it may be switched off now");
+    if (restarts) {
+        machine_reset();
+    } else {
+        machine_power_off();
+    }
+    log_warn("shutdown: this board's firmware cannot do that; it may be switched off now");
 }
 
 void residence_shutdown(void)
@@ -38,6 +42,12 @@ void residence_shutdown(void)
     move_ask_all();
     checkpointed = any_left = off = false;
     next = 1;
+}
+
+void residence_restart(void)
+{
+    restarts = true;
+    residence_shutdown();
 }
 
 /* False: not now, when the store has room again. */

@@ -250,8 +250,8 @@ enum err snapshot_read(struct stub *s, const struct store_record *r, size_t byte
     return e;
 }
 
-enum err snapshot_read_template(struct group *g, struct vm *vm, const struct store_record *r,
-                                size_t bytes)
+BOOT enum err snapshot_read_template(struct group *g, struct vm *vm, const struct store_record *r,
+                                     size_t bytes)
 {
     bool own_mmu = g->image.flags & TOKLAT_IMAGE_MMU;
     enum err e = r->flags & STORE_RECORD_EXTRA || own_mmu ? vm_give_extra(vm) : OK;

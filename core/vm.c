@@ -45,7 +45,7 @@ static enum err allocate_chunk(struct stub **out, uint32_t count)
     return e;
 }
 
-enum err vm_table_init(uint32_t count)
+BOOT enum err vm_table_init(uint32_t count)
 {
     slab_init(&descriptors, 1024, FRAME_DESCRIPTOR);
     slab_init(&extras, 1024, FRAME_DESCRIPTOR);
@@ -165,7 +165,8 @@ void vm_set_home(struct vm *vm, unsigned cpu)
 static uint32_t load_of(unsigned cpu)
 {
     const struct run *r = &runs[cpu];
-    return run_load(r) + (r->given - (uint32_t)__atomic_load_n(&r->came, __ATOMIC_RELAXED));
+    uint32_t came = (uint32_t)__atomic_load_n(&r->came, __ATOMIC_RELAXED);
+    return run_load(r) + (cpu == KEEPER ? 0 : r->given - came);
 }
 
 unsigned vm_choose_home(const struct group *g)

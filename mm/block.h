@@ -45,6 +45,7 @@ struct block_device {
     /* Acknowledges the device's interrupt; a poll follows. */
     void (*ack)(struct block_device *d);
     const char *name;
+    uint64_t first; /* where sector 0 of requests is: the rest belongs to others */
     uint64_t sectors;
     unsigned pieces_max; /* of one request */
     bool read_only;

@@ -95,7 +95,7 @@ const struct lock *buddy_lock(void)
     return &lock;
 }
 
-void buddy_init(void)
+BOOT void buddy_init(void)
 {
     lock = (struct lock){0};
     batches = NULL;
@@ -104,7 +104,7 @@ void buddy_init(void)
     }
 }
 
-void buddy_give_run(uint32_t first, uint32_t end)
+BOOT void buddy_give_run(uint32_t first, uint32_t end)
 {
     while (first < end) {
         unsigned order = FRAME_ORDER_MAX;

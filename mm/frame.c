@@ -54,14 +54,20 @@ enum err frame_alloc(enum frame_kind kind, uint32_t owner, pa_t *out)
     return OK;
 }
 
+void frame_spill(void)
+{
+    struct frame_cache *c = frame_map.caches[cpu_index()];
+    buddy_give(c->frames, c->used);
+    c->used = 0;
+}
+
 enum err frame_alloc_block(enum frame_kind kind, uint32_t owner, unsigned order, pa_t *out)
 {
     CHECK(order <= FRAME_ORDER_MAX);
     struct frame_cache *c = frame_map.caches[cpu_index()];
     uint32_t first = buddy_take_block(order);
     if (first == NO_FRAME && c->used > 0) {
-        buddy_give(c->frames, c->used);
-        c->used = 0;
+        frame_spill();
         first = buddy_take_block(order);
     }
     if (first == NO_FRAME) {
@@ -139,6 +145,21 @@ bool frame_is_ram(pa_t pa)
 {
     uint64_t i = (pa.v - frame_map.base) >> PAGE_SHIFT;
     return i < frame_map.count && use_get((uint32_t)i) >> OWNER_BITS != KIND_HOLE;
+}
+
+void frame_release_range(struct frame_range range)
+{
+    uint64_t at, end;
+    frame_clip(range, &at, &end);
+    end = ALIGN_DOWN(end, PAGE_SIZE);
+    for (at = ALIGN_UP(at, PAGE_SIZE); at < end; at += PAGE_SIZE) {
+        uint32_t i = frame_index(PA(at));
+        if (use_get(i) == use_of(FRAME_EL2, FRAME_OWNER_NONE)) {
+            entry_set(i, 0, use_of(FRAME_FREE, 0));
+            count_add(frame_map.caches[cpu_index()], FRAME_EL2, -1ull);
+            buddy_give(&i, 1);
+        }
+    }
 }
 
 static uint64_t count_of(const struct frame_cache *c, unsigned kind)

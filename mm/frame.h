@@ -44,9 +44,12 @@ enum err frame_init(const struct frame_range *ram, unsigned ram_count,
 void frame_release_range(struct frame_range range);
 
 /* One frame with one reference; content undefined. ERR_NO_MEMORY is a normal answer; up to 96 free
- * frames may then rest in the cache of each other CPU. From this CPU's cache when it has one: no
- * lock. */
+ * frames may then rest in the cache of each other CPU, until it is told to frame_spill. From this
+ * CPU's cache when it has one: no lock. */
 enum err frame_alloc(enum frame_kind kind, uint32_t owner, pa_t *out) MUST_USE;
+
+/* Gives the free frames that this CPU has in its cache to all. */
+void frame_spill(void);
 
 /* 2^order contiguous frames, aligned to their size, each with one reference of its own; they are
  * released one by one. order <= FRAME_ORDER_MAX. */

@@ -9,20 +9,6 @@
 
 static struct frame_cache caches[CPUS_MAX];
 
-/* What firmware says is used may end anywhere, or wrap. */
-static uint64_t range_end(struct frame_range range)
-{
-    uint64_t end = range.base.v + range.bytes;
-    return end < range.base.v ? UINT64_MAX : end;
-}
-
-/* The part of [*at, *end) that the table spans. */
-static void clip(uint64_t *at, uint64_t *end)
-{
-    *at = MAX(*at, frame_map.base);
-    *end = MIN(*end, frame_map.base + ((uint64_t)frame_map.count << PAGE_SHIFT));
-}
-
 static enum err check_ram(const struct frame_range *ram, unsigned count)
 {
     uint64_t end = 0;
@@ -42,7 +28,7 @@ static uint64_t used_end(const struct frame_range *used, unsigned count, uint64_
                          uint64_t bytes)
 {
     for (unsigned i = 0; i < count; i++) {
-        uint64_t end = range_end(used[i]);
+        uint64_t end = frame_range_end(used[i]);
         if (used[i].bytes > 0 && used[i].base.v < at + bytes && at < end) {
             return end;
         }
@@ -73,8 +59,9 @@ static enum err find_place(const struct frame_range *ram, unsigned ram_count,
 /* Marks the RAM among the pages that `range` touches as EL2's; refuses nothing. */
 static void mark_used(struct frame_range range)
 {
-    uint64_t at = ALIGN_DOWN(range.base.v, PAGE_SIZE), end = range_end(range);
-    for (clip(&at, &end); at < end; at += PAGE_SIZE) {
+    uint64_t at, end;
+    frame_clip(range, &at, &end);
+    for (at = ALIGN_DOWN(at, PAGE_SIZE); at < end; at += PAGE_SIZE) {
         uint32_t i = frame_index(PA(at));
         if (use_get(i) == use_of(FRAME_FREE, 0)) {
             entry_set(i, 1, use_of(FRAME_EL2, FRAME_OWNER_NONE));
@@ -142,21 +129,4 @@ enum err frame_init(const struct frame_range *ram, unsigned ram_count,
     }
     list_free();
     return OK;
-}
-
-void frame_release_range(struct frame_range range)
-{
-    uint64_t end = ALIGN_DOWN(range_end(range), PAGE_SIZE);
-    uint64_t at = ALIGN_DOWN(range.base.v, PAGE_SIZE);
-    if (at < range.base.v && at < end) {
-        at += PAGE_SIZE;
-    }
-    for (clip(&at, &end); at < end; at += PAGE_SIZE) {
-        uint32_t i = frame_index(PA(at));
-        if (use_get(i) == use_of(FRAME_EL2, FRAME_OWNER_NONE)) {
-            entry_set(i, 0, use_of(FRAME_FREE, 0));
-            count_add(frame_map.caches[cpu_index()], FRAME_EL2, -1ull);
-            buddy_give(&i, 1);
-        }
-    }
 }

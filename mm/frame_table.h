@@ -74,6 +74,21 @@ static inline uint32_t frame_index(pa_t pa)
     return (uint32_t)i;
 }
 
+/* What firmware says is used may end anywhere, or wrap. */
+static inline uint64_t frame_range_end(struct frame_range range)
+{
+    uint64_t end = range.base.v + range.bytes;
+    return end < range.base.v ? UINT64_MAX : end;
+}
+
+/* The part of a range that the table spans, [*at, *end); empty if *at >= *end. */
+static inline void frame_clip(struct frame_range range, uint64_t *at, uint64_t *end)
+{
+    uint64_t table_end = frame_map.base + ((uint64_t)frame_map.count << PAGE_SHIFT);
+    *at = MIN(MAX(range.base.v, frame_map.base), table_end);
+    *end = MIN(frame_range_end(range), table_end);
+}
+
 /* Only this CPU writes its counts; others may read them at any time. Free frames are not counted:
  * they are the rest. */
 static inline void count_add(struct frame_cache *c, enum frame_kind kind, uint64_t n)

@@ -35,7 +35,7 @@ static struct cleaner {
     uint32_t next; /* slot to be looked at next; 0: idle */
 } c;
 
-void clean_init(void)
+BOOT void clean_init(void)
 {
     c = (struct cleaner){0};
 }

@@ -150,7 +150,7 @@ static void begin(void)
     write_piece(&w.io, OK);
 }
 
-void index_init(pa_t buffer)
+BOOT void index_init(pa_t buffer)
 {
     w = (struct writer){.buffer = buffer};
 }

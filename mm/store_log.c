@@ -78,7 +78,7 @@ static void batch_clear(struct batch *b)
     b->sectors = STORE_BATCH_HEADER_SECTORS;
 }
 
-void log_init(pa_t memory)
+BOOT void log_init(pa_t memory)
 {
     for (unsigned i = 0; i < 2; i++) {
         struct batch *b = &store.batches[i];

@@ -24,7 +24,8 @@ static struct wait {
     enum err e;
 } wait;
 
-static void wait_done(struct store_io *io, enum err e)
+/* May be called long after boot, by a device that answers when nobody waits any more. */
+RESIDENT static void wait_done(struct store_io *io, enum err e)
 {
     (void)io;
     wait.done = true;

@@ -30,6 +30,8 @@ BOOT_SECONDS = 60
 STOP_SECONDS = 10
 POLL_SECONDS = 0.05
 PROBE_SECONDS = 1
+GROUP_IS_MADE = re.compile(r"^toklat: (?:error: )?group \S+: (?:template of|no template)", re.M)
+BOARDS = {"rpi3": "raspi3b", "rpi4": "raspi4b"}  # as QEMU calls them
 
 
 class MachineError(AssertionError):
@@ -63,21 +65,39 @@ def make_deployment(deployment, folder, defines=None, images=None, allow_missing
 
 class Machine:
     """One QEMU, from `with` to its end. The arguments are those of make run, in lower case; the
-    number of CPUs is that of TOKLAT_SMP where a test does not ask for one."""
+    board and its number of CPUs are TOKLAT_BOARD and TOKLAT_SMP where a test asks for none. A disk
+    is what U-Boot boots from, a card an image of a Raspberry Pi's. On a board, tree is its device
+    tree in place of the usual one, the store is the card, and the network is the serial line
+    `line`."""
+
+    booted = []  # the kinds of all machines so far
 
     def __init__(self, deployment=None, *, vms=None, initrd=None, defines=None, images=None,
                  allow_missing=False, mem="1G", cpu="cortex-a72", gic=3, smp=None, append="",
-                 store=None, kernel=None, icount=False, qemu=()):
+                 store=None, kernel=None, disk=None, card=None, board=None, tree=None,
+                 icount=False, qemu=()):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="toklat-"))
         defines = {**(defines or {}), **({"VMS": vms} if vms else {})}
-        self.initrd = initrd or make_deployment(
+        self.initrd = initrd or card or make_deployment(
             deployment, self.folder, defines, images, allow_missing
         )
+        board = board or os.environ.get("TOKLAT_BOARD", "virt")
+        self.board = "rpi3" if card else board
+        self._run = ROOT / "tools" / (
+            "run-card" if card else "run" if board == "virt" else "run-board"
+        )
+        cpus = int(smp or os.environ.get("TOKLAT_SMP", 1))
+        virt = f"virt, {cpus} CPU{'s' if cpus > 1 else ''}"
+        self.kind = BOARDS.get(self.board, virt)
+        self.line = f"unix:{self.folder}/line"
         self.port = free_port()
         self._environment = {
             **os.environ,
-            "MEM": mem, "CPU": cpu, "GIC": str(gic), "SMP": str(smp or os.environ.get("TOKLAT_SMP", 1)), "APPEND": append,
-            "STORE": str(store or ""),
+            "MEM": mem, "CPU": cpu, "GIC": str(gic), "APPEND": append,
+            "SMP": str(cpus),
+            "STORE": str(store or ""), "BOARD": self.board,
+            "TREE": str(tree or ""), **({} if board == "virt" else {"LINE": self.line}),
+            "BOOT": "uboot" if disk else "direct", "DISK": str(disk or ""),
             "PORT": str(self.port), "KERNEL": str(kernel or ROOT / "build/toklat.bin"),
         }
         self._qemu = (["-icount", "shift=0,sleep=off"] if icount else []) + list(qemu)
@@ -91,8 +111,9 @@ class Machine:
         return ROOT / "build/guests"
 
     def __enter__(self):
+        Machine.booted.append(self.kind)
         self._process = subprocess.Popen(
-            [ROOT / "tools/run", self.initrd, *self._qemu],
+            [self._run, self.initrd, *self._qemu],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             cwd=ROOT, env=self._environment, start_new_session=True,
         )
@@ -119,6 +140,10 @@ class Machine:
             self._process.wait()
         self._reader.join(STOP_SECONDS)
         return self._process.returncode
+
+    def pid(self):
+        """QEMU's."""
+        return self._process.pid
 
     def cut_power(self):
         """Ends QEMU at once, in the middle of whatever it does."""
@@ -227,7 +252,13 @@ class Machine:
         raise MachineError(f"{what}: not within {timeout} s; last: {last!r}" + self.tail())
 
     def wait_until_serving(self, path="/", timeout=BOOT_SECONDS):
-        """The probes are short: a connection made before the portal listens is never answered."""
+        """The probes are short: a connection made before the portal listens is never answered. A
+        board has no port on this machine: it is waited for until all groups can serve."""
+        if self.board != "virt":
+            groups = int(self.wait_for(r"VMs defined in (\d+) groups", timeout)[1])
+            return self.wait_until(
+                lambda: len(GROUP_IS_MADE.findall(self.console())) == groups, timeout, "all groups"
+            )
         return self.wait_until(
             lambda: self.get(path, PROBE_SECONDS)[0] == 200, timeout, f"200 from {path}"
         )

@@ -10,9 +10,11 @@ namespace that tools/in-namespace made.
 import contextlib
 import http.client
 import json
+import os
 import pathlib
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -31,6 +33,13 @@ CONNECT_SECONDS = 0.1  # a SYN that came too early is not answered: the next one
 ANSWER_SECONDS = 10
 BOOT_SECONDS = 120
 NBDKIT_SECONDS = 10
+
+
+def enter_namespace():
+    """Begins this program anew in the namespace, unless it is there."""
+    if "tap0" not in (name for _, name in socket.if_nameindex()):
+        command = [str(ROOT / "tools/in-namespace"), *sys.argv]
+        os.execv(command[0], command)
 
 
 def have_store():
@@ -64,18 +73,18 @@ class Store:
 
     def _serve(self, file):
         # Relative: the name of a socket has room for 107 characters.
-        socket = (self._folder / "socket").relative_to(ROOT)
+        path = (self._folder / "socket").relative_to(ROOT)
         # A card serves one command after the other.
-        command = ["nbdkit", "--foreground", "--exit-with-parent", "--threads", "1", "-U", socket]
+        command = ["nbdkit", "--foreground", "--exit-with-parent", "--threads", "1", "-U", path]
         command += ["--filter=delay", "file", file, "rdelay=1ms"]
         self._nbdkit = subprocess.Popen(command, cwd=ROOT)
         limit = time.monotonic() + NBDKIT_SECONDS
-        while not (ROOT / socket).exists():
+        while not (ROOT / path).exists():
             if self._nbdkit.poll() is not None or time.monotonic() > limit:
                 self.__exit__()
                 raise MachineError("nbdkit does not serve the store")
             time.sleep(0.05)
-        self.where = f"nbd:unix:{socket}"
+        self.where = f"nbd:unix:{path}"
 
     def __exit__(self, *_):
         if self._nbdkit:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What firmware and CPU offer: power through PSCI (Arm DEN0022), entropy, names.
+ * What firmware and CPU offer: power through PSCI (Arm DEN0022) or a watchdog, entropy, names.
  */
 #include <libfdt.h>
 
@@ -14,7 +14,7 @@
 
 static bool psci;
 
-static uint64_t smc(uint64_t function, uint64_t a, uint64_t b)
+RESIDENT static uint64_t smc(uint64_t function, uint64_t a, uint64_t b)
 {
     register uint64_t x0 __asm__("x0") = function;
     register uint64_t x1 __asm__("x1") = a;
@@ -37,6 +37,9 @@ void firmware_find(const void *fdt)
     const char *method = node >= 0 ? fdt_getprop(fdt, node, "method", &bytes) : NULL;
     /* From EL2 only SMC leads to firmware; "hvc" would call ourselves. */
     psci = method && bytes == 4 && !memcmp(method, "smc", 4);
+    if (!psci) {
+        bcm2835_pm_find(fdt);
+    }
 }
 
 enum err firmware_start_cpu(uint64_t affinity, uint64_t entry, int *answer)
@@ -48,18 +51,20 @@ enum err firmware_start_cpu(uint64_t affinity, uint64_t entry, int *answer)
     return *answer == 0 ? OK : ERR_IO;
 }
 
-void machine_power_off(void)
+RESIDENT void machine_power_off(void)
 {
     if (psci) {
         smc(PSCI_SYSTEM_OFF, 0, 0);
     }
+    bcm2835_pm_reset(true);
 }
 
-void machine_reset(void)
+RESIDENT void machine_reset(void)
 {
     if (psci) {
         smc(PSCI_SYSTEM_RESET, 0, 0);
     }
+    bcm2835_pm_reset(false);
 }
 
 /* FEAT_RNG: RNDR is S3_3_C2_C4_0; PSTATE.Z set means that no number was to be had. */

@@ -24,7 +24,7 @@ static enum err start_cpu(void)
     return OK;
 }
 
-static enum err start(const void *fdt, int node)
+BOOT static enum err start(const void *fdt, int node)
 {
     uint64_t bytes;
     enum err e = irqchip_map(fdt, node, 0, 0x1000, &gicd, &bytes);

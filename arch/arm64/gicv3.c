@@ -74,7 +74,7 @@ static enum err find_redistributor(uint64_t *out)
     return ERR_NOT_FOUND;
 }
 
-static enum err start_distributor(void)
+BOOT static enum err start_distributor(void)
 {
     uint32_t words = (gic_read(gicd + GICD_TYPER) & 0x1f) + 1;
     /* IHI 0069, GICD_CTLR: ARE may be set while no group is enabled, and not cleared. */
@@ -128,7 +128,7 @@ static enum err start_cpu(void)
     return e == OK ? start_interface() : e;
 }
 
-static enum err start(const void *fdt, int node)
+BOOT static enum err start(const void *fdt, int node)
 {
     uint64_t bytes;
     enum err e = irqchip_map(fdt, node, 0, 0x10000, &gicd, &bytes);

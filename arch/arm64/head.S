@@ -12,15 +12,16 @@
 
         .section .head, "ax"
         .global image_start
-head:   b       start
+        b       start
         .long   0
         .quad   0                       // text_offset
         .long   image_size, 0           // 32 bits: an absolute 64-bit one would be relocated
-        .quad   0b0010                  // little-endian, 4 KiB pages, at the base of RAM
+        .quad   0b1010                  // little-endian, 4 KiB pages, anywhere in RAM
         .quad   0, 0, 0
         .ascii  "ARM\x64"
         .long   0
 
+        .section .text_boot, "ax"
 start:  msr     daifset, #0xf
         mov     x20, x0
         adrp    x1, boot_stack_top
@@ -55,13 +56,13 @@ start:  msr     daifset, #0xf
         mov     x0, x20
         bl      boot_main               // never returns
 
-        .text
         .global boot_leave
 boot_leave:
         mrs     x2, tpidr_el2
         mov     sp, x2
         br      x1
 
+        .text
 // void mmu_enable(const struct mmu_registers *r): reads nothing else and uses no stack.
         .global mmu_enable
 mmu_enable:

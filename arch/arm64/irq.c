@@ -10,7 +10,6 @@
 #include "arch/arm64/smp.h"
 #include "arch/arm64/timer.h"
 #include "arch/irq.h"
-#include "core/base/cells.h"
 #include "core/base/devicetree.h"
 #include "core/base/log.h"
 
@@ -21,9 +20,11 @@ static const struct {
     {"arm,gic-v3", &gicv3_ops},
     {"arm,cortex-a15-gic", &gicv2_ops},
     {"arm,gic-400", &gicv2_ops},
+    {"brcm,bcm2836-l1-intc", &bcm2836_ops}, /* last: the Pi 4 has one beside its GIC */
 };
 
 static const struct irqchip_ops *chip;
+static int chip_node;
 static irq_fn handlers[IRQ_MAX]; /* of all CPUs */
 
 enum err irq_register(uint32_t irq, irq_fn fn)
@@ -36,24 +37,23 @@ enum err irq_register(uint32_t irq, irq_fn fn)
     return OK;
 }
 
-enum err irq_of_node(const void *fdt, int node, unsigned index, uint32_t *irq)
+BOOT enum err irq_of_node(const void *fdt, int node, unsigned index, uint32_t *irq)
 {
     return chip->decode(fdt, node, index, irq);
 }
 
-enum err gic_decode(const void *fdt, int node, unsigned index, uint32_t *irq)
+BOOT enum err gic_decode(const void *fdt, int node, unsigned index, uint32_t *irq)
 {
-    int bytes;
-    const uint32_t *cells = fdt_getprop(fdt, node, "interrupts", &bytes);
-    if (!cells || (unsigned)bytes / 12 <= index) {
-        return cells ? ERR_INVALID : ERR_NOT_FOUND;
+    struct dt_interrupt i;
+    enum err e = dt_interrupt(fdt, node, index, &i);
+    if (e != OK) {
+        return e;
     }
-    uint64_t type = cells_read(&cells[3 * index], 1);
-    uint64_t number = cells_read(&cells[3 * index + 1], 1);
-    if (type > 1 || number >= IRQ_MAX - GIC_SPI_FIRST) {
+    if (i.controller != chip_node || i.count != 3 || i.cell[0] > 1 ||
+        i.cell[1] >= IRQ_MAX - GIC_SPI_FIRST) {
         return ERR_INVALID;
     }
-    *irq = (uint32_t)number + (type == 0 ? GIC_SPI_FIRST : GIC_PPI_FIRST);
+    *irq = i.cell[1] + (i.cell[0] == 0 ? GIC_SPI_FIRST : GIC_PPI_FIRST);
     return OK;
 }
 
@@ -116,13 +116,13 @@ void irq_send(unsigned cpu)
     chip->send(cpu);
 }
 
-const char *machine_interrupt_controller(void)
+BOOT const char *machine_interrupt_controller(void)
 {
     return chip ? chip->name : "none";
 }
 
-enum err irqchip_map(const void *fdt, int node, unsigned index, uint64_t least, uint64_t *base,
-                     uint64_t *bytes)
+BOOT enum err irqchip_map(const void *fdt, int node, unsigned index, uint64_t least, uint64_t *base,
+                          uint64_t *bytes)
 {
     enum err e = dt_reg(fdt, node, index, base, bytes);
     if (e == OK && *bytes < least) {
@@ -131,19 +131,32 @@ enum err irqchip_map(const void *fdt, int node, unsigned index, uint64_t least, 
     return e == OK ? machine_map_device(*base, *bytes) : e;
 }
 
-static enum err start_controller(const void *fdt)
+/* The controller that most devices name, for one that finds none of ours. */
+BOOT static void say_unknown(const void *fdt)
+{
+    int node = dt_interrupt_parent(fdt, 0);
+    if (node >= 0) {
+        log_error("device tree: interrupt controller %s (%s) is none that EL2 knows",
+                  fdt_get_name(fdt, node, NULL), dt_name(fdt, node));
+    } else {
+        log_error("device tree: / names no interrupt-parent, and no controller is known");
+    }
+}
+
+BOOT static enum err start_controller(const void *fdt)
 {
     for (size_t i = 0; i < ARRAY_SIZE(controllers); i++) {
-        int node = fdt_node_offset_by_compatible(fdt, -1, controllers[i].compatible);
-        if (node >= 0) {
+        chip_node = fdt_node_offset_by_compatible(fdt, -1, controllers[i].compatible);
+        if (chip_node >= 0) {
             chip = controllers[i].ops;
-            return chip->start(fdt, node);
+            return chip->start(fdt, chip_node);
         }
     }
+    say_unknown(fdt);
     return ERR_NOT_FOUND;
 }
 
-enum err machine_start_interrupts(const struct machine *m)
+BOOT enum err machine_start_interrupts(const struct machine *m)
 {
     firmware_find(m->fdt);
     enum err e = start_controller(m->fdt);

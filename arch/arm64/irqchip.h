@@ -27,7 +27,7 @@ struct irqchip_ops {
     uint32_t kick;
 };
 
-extern const struct irqchip_ops gicv2_ops, gicv3_ops;
+extern const struct irqchip_ops gicv2_ops, gicv3_ops, bcm2836_ops;
 
 /* Range `index` of the node's registers, mapped. ERR_INVALID: fewer than `least` bytes. */
 enum err irqchip_map(const void *fdt, int node, unsigned index, uint64_t least, uint64_t *base,

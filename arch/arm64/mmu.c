@@ -2,23 +2,31 @@
 /*
  * EL2's own translation (VMSAv8-64, one range from 0, 39 bits, 4 KiB granule; Arm ARM D8).
  *
- *      text RX | rodata R | data, bss RW | guard, stack, guard, stack ... | rest of RAM RW
+ *      boot text RX | boot rodata R | text RX | rodata R | data, bss RW | guard, stack ... |
+ *      rest of RAM RW
  *
  * RAM outside the image is mapped with the largest blocks that fit. The image's own RAM has no
  * second mapping, so nothing is writable under another address. Devices are added when found.
+ * After boot the two parts that only it needs become RW.
  */
 #include "arch/arm64/mmu.h"
+#include "arch/arm64/boot_tree.h"
 #include "arch/arm64/cpu.h"
 #include "arch/memory.h"
 #include "core/base/string.h"
 
 #define ENTRIES 512
-#define LEVELS 3      /* 1: 1 GiB, 2: 2 MiB, 3: 4 KiB an entry */
-#define TABLE_POOL 24 /* a table for each GiB used and each 2 MiB with page permissions */
-#define VA_BITS 39
+#define LEVELS 3 /* 1: 1 GiB, 2: 2 MiB, 3: 4 KiB an entry */
+#define VA_BITS BOOT_ADDRESS_BITS
+
+/* The root, two and two at the ends of each range of RAM, two and two for the image, and for
+ * devices: one for each GiB and each 2 MiB that has any. */
+#define TABLES_FOR_RAM (1 + 4 * (MACHINE_RAM_MAX + 1))
+#define TABLE_POOL (TABLES_FOR_RAM + 11)
 
 #define DESC_VALID 1ull
 #define DESC_TABLE 2ull /* or a page, at the last level */
+#define DESC_ADDRESS 0x0000fffffffff000ull
 #define DESC_RES1 (1ull << 6)
 #define DESC_RO (1ull << 7)
 #define DESC_SH_INNER (3ull << 8)
@@ -41,12 +49,14 @@
 /* SCTLR_EL2: RES1 bits, MMU, caches, stack alignment, and write implies execute-never. */
 #define SCTLR (0x30c50830ull | 1ull << 19 | 1ull << 12 | 1ull << 3 | 1ull << 2 | 1ull << 0)
 
-extern char image_start[], text_end[], rodata_end[], stacks_start[], image_end[];
+extern char image_start[], boot_text_end[], boot_end[], text_end[], rodata_end[];
+extern char stacks_start[], image_end[];
 
 struct mmu_registers mmu_registers;
 
 static uint64_t tables[TABLE_POOL][ENTRIES] __attribute__((aligned(4096)));
 static unsigned tables_used = 1; /* tables[0] is the root */
+static const struct machine *mapped;
 
 static unsigned level_shift(unsigned level)
 {
@@ -64,7 +74,7 @@ static uint64_t *next_table(uint64_t *entry)
         dsb(ishst); /* the table is empty before it is linked: partner is the table walk */
         *entry = (uint64_t)table | DESC_VALID | DESC_TABLE;
     }
-    return (uint64_t *)(*entry & 0x0000FFFFFFFFF000ull);
+    return (uint64_t *)(*entry & DESC_ADDRESS);
 }
 
 /* The largest level whose block at `va` lies within [va, end). */
@@ -115,7 +125,9 @@ static bool map(uint64_t start, uint64_t end, uint64_t attributes)
 
 static bool map_image(void)
 {
-    bool ok = map((uint64_t)image_start, (uint64_t)text_end, MAP_RX) &&
+    bool ok = map((uint64_t)image_start, (uint64_t)boot_text_end, MAP_RX) &&
+              map((uint64_t)boot_text_end, (uint64_t)boot_end, MAP_R) &&
+              map((uint64_t)boot_end, (uint64_t)text_end, MAP_RX) &&
               map((uint64_t)text_end, (uint64_t)rodata_end, MAP_R) &&
               map((uint64_t)rodata_end, (uint64_t)stacks_start, MAP_RW);
     for (unsigned i = 0; ok && i < CPUS_MAX; i++) {
@@ -161,6 +173,7 @@ static void discard_stale_lines(void)
 
 bool mmu_start(const struct machine *m)
 {
+    mapped = m;
     if (!map_image()) {
         return false;
     }
@@ -177,13 +190,63 @@ bool mmu_start(const struct machine *m)
     return true;
 }
 
+static bool touches_ram(uint64_t start, uint64_t end)
+{
+    bool is = false;
+    for (unsigned i = 0; mapped && i < mapped->ram_count; i++) {
+        const struct machine_range *r = &mapped->ram[i];
+        is |= start < r->base + r->bytes && r->base < end;
+    }
+    return is;
+}
+
+bool mmu_has_ram(uint64_t at)
+{
+    return touches_ram(at, at + 1);
+}
+
+/* Nothing has two memory types: a device that a tree puts into RAM is refused. */
 enum err machine_map_device(uint64_t base, uint64_t bytes)
 {
-    if (bytes == 0 || base + bytes < base || base + bytes > 1ull << VA_BITS) {
+    uint64_t start = ALIGN_DOWN(base, PAGE_SIZE);
+    if (bytes == 0 || base + bytes < base || base + bytes > 1ull << VA_BITS ||
+        touches_ram(start, ALIGN_UP(base + bytes, PAGE_SIZE))) {
         return ERR_RANGE;
     }
     bool ok = map(base, base + bytes, MAP_DEVICE);
     dsb(ishst); /* entries were invalid before: nothing to break, only to be seen */
     isb();
     return ok ? OK : ERR_NO_MEMORY;
+}
+
+/* The level 3 entry of a page of the image; the boot's part of it is too small for blocks. */
+RESIDENT static uint64_t *image_entry(uint64_t va)
+{
+    uint64_t *table = tables[0];
+    for (unsigned l = 1; l < LEVELS; l++) {
+        table = (uint64_t *)(table[va >> (39 - 9 * l) & (ENTRIES - 1)] & DESC_ADDRESS);
+    }
+    return &table[va >> PAGE_SHIFT & (ENTRIES - 1)];
+}
+
+/* Break before make, on all CPUs (Arm ARM D8.14.1): a CPU that fetched ahead may hold the old
+ * translation. Nobody uses the pages meanwhile. */
+RESIDENT struct machine_range machine_release_boot(void)
+{
+    uint64_t start = (uint64_t)image_start, end = (uint64_t)boot_end;
+    for (uint64_t va = start; va < end; va += PAGE_SIZE) {
+        *image_entry(va) = 0;
+    }
+    dsb(ishst); /* partner: the table walks of all CPUs */
+    for (uint64_t va = start; va < end; va += PAGE_SIZE) {
+        __asm__ volatile("tlbi vae2is, %0" ::"r"(va >> PAGE_SHIFT) : "memory");
+    }
+    dsb(ish);
+    isb();
+    for (uint64_t va = start; va < end; va += PAGE_SIZE) {
+        *image_entry(va) = va | MAP_RW | DESC_VALID | DESC_TABLE;
+    }
+    dsb(ishst); /* before anybody is given one of the pages: partner as above */
+    isb();
+    return (struct machine_range){start, end - start};
 }

@@ -23,4 +23,7 @@ void mmu_enable(const struct mmu_registers *r);
  * for this CPU. Boot CPU, MMU off. False: the pool of boot tables is too small. */
 bool mmu_start(const struct machine *m) MUST_USE;
 
+/* Whether the byte at `at` is mapped as RAM. */
+bool mmu_has_ram(uint64_t at);
+
 #endif

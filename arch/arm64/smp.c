@@ -14,6 +14,7 @@
 #include "arch/arm64/cpu.h"
 #include "arch/arm64/firmware.h"
 #include "arch/arm64/irqchip.h"
+#include "arch/arm64/mmu.h"
 #include "arch/arm64/smp.h"
 #include "arch/cpu.h"
 #include "arch/irq.h"
@@ -39,7 +40,7 @@ void secondary_main(unsigned index) NORETURN;
 
 /* Devicetree Specification, 3.8.1: "disabled" is a CPU that waits to be started, "fail" or
  * "fail-..." one that does not work. */
-static bool is_cpu(const void *fdt, int node)
+BOOT static bool is_cpu(const void *fdt, int node)
 {
     int bytes;
     const char *status = fdt_getprop(fdt, node, "status", &bytes);
@@ -48,7 +49,7 @@ static bool is_cpu(const void *fdt, int node)
 }
 
 /* Devicetree binding arm/cpus: "reg" is the affinity, laid out as in MPIDR_EL1, in 1 or 2 cells. */
-static bool affinity_of(const void *fdt, int parent, int node, uint64_t *out)
+BOOT static bool affinity_of(const void *fdt, int parent, int node, uint64_t *out)
 {
     int bytes;
     int cells = fdt_address_cells(fdt, parent);
@@ -60,12 +61,12 @@ static bool affinity_of(const void *fdt, int parent, int node, uint64_t *out)
     return (*out & ~MPIDR_AFFINITY) == 0;
 }
 
-static uint64_t release_address(const void *fdt, int node)
+BOOT static uint64_t release_address(const void *fdt, int node)
 {
     return dt_number(fdt, node, "cpu-release-addr");
 }
 
-unsigned smp_find(const void *fdt, void (*reserve)(uint64_t base, uint64_t bytes))
+BOOT unsigned smp_find(const void *fdt)
 {
     unsigned count = 1, excess = 0, bad = 0;
     uint64_t affinity;
@@ -84,7 +85,6 @@ unsigned smp_find(const void *fdt, void (*reserve)(uint64_t base, uint64_t bytes
         } else if (affinity != cpu_affinity[0]) {
             cpu_affinity[count] = affinity;
             nodes[count++] = node;
-            reserve(release_address(fdt, node), release_address(fdt, node) ? 8 : 0);
         }
     }
     if (excess || bad) {
@@ -96,14 +96,15 @@ unsigned smp_find(const void *fdt, void (*reserve)(uint64_t base, uint64_t bytes
 }
 
 /* "spin-table": the CPU polls a word with its caches off, and goes where that says. */
-static enum err release(const struct machine *m, int node)
+BOOT static enum err release(const struct machine *m, int node)
 {
     uint64_t at = release_address(m->fdt, node);
     bool in_image = at >= (uint64_t)image_start && at < (uint64_t)image_end;
     if (at == 0 || !IS_ALIGNED(at, 8) || in_image) {
         return ERR_INVALID;
     }
-    enum err e = machine_map_device(at, 8); /* RAM is mapped already, and stays as it is */
+    enum err e = machine_map_device(at, 8);
+    e = e == ERR_RANGE && mmu_has_ram(at) ? OK : e; /* RAM is mapped already, and stays as it is */
     if (e == OK) {
         *(volatile uint64_t *)at = (uint64_t)secondary_entry;
         dcache_clean_poc((const void *)at, 8); /* waits for it: partner is the CPU that polls */
@@ -112,7 +113,7 @@ static enum err release(const struct machine *m, int node)
     return e;
 }
 
-static enum err begin(const struct machine *m, unsigned cpu, int *why)
+BOOT static enum err begin(const struct machine *m, unsigned cpu, int *why)
 {
     if (fdt_stringlist_search(m->fdt, nodes[cpu], "enable-method", "psci") >= 0) {
         return firmware_start_cpu(cpu_affinity[cpu], (uint64_t)secondary_entry, why);
@@ -133,7 +134,7 @@ static uint32_t leave_starting(unsigned cpu, uint32_t to)
     return moved ? to : seen;
 }
 
-enum err machine_start_cpu(const struct machine *m, unsigned cpu, int *why)
+BOOT enum err machine_start_cpu(const struct machine *m, unsigned cpu, int *why)
 {
     CHECK(cpu > 0 && cpu < m->cpu_count && states[cpu] == DOWN);
     *why = 0;

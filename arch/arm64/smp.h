@@ -11,9 +11,8 @@
 /* Of each CPU, as MPIDR_EL1 has it; of none: UINT64_MAX. arch/arm64/head.S knows it. */
 extern uint64_t cpu_affinity[CPUS_MAX];
 
-/* Numbers the CPUs, at most CPUS_MAX, and returns how many. Tells `reserve` what memory it takes to
- * start them. Boot CPU, MMU off. */
-unsigned smp_find(const void *fdt, void (*reserve)(uint64_t base, uint64_t bytes));
+/* Numbers the CPUs, at most CPUS_MAX, and returns how many. Boot CPU, MMU off. */
+unsigned smp_find(const void *fdt);
 
 /* Does not return after machine_halt(). */
 void smp_halt_if_told(void);

@@ -8,7 +8,10 @@
 #include "arch/arm64/timer.h"
 #include "arch/irq.h"
 #include "arch/time.h"
-#include "core/base/cells.h"
+#include "core/base/devicetree.h"
+#include "core/base/log.h"
+
+#define HZ_MAX (4ull * NS_PER_S) /* scale() multiplies by it */
 
 static uint64_t hz;
 static uint32_t el2_irq, virtual_irq;
@@ -76,25 +79,46 @@ void timer_start_cpu(void)
     write_sysreg(cnthp_ctl_el2, 0);
 }
 
-enum err timer_start(const void *fdt)
+/* What the tree says overrides what firmware set: it is there for firmware that set nothing. */
+BOOT static enum err find_frequency(const void *fdt, int node)
 {
-    int bytes;
+    uint64_t clock = dt_number(fdt, node, "clock-frequency");
+    hz = read_sysreg(cntfrq_el0);
+    if (clock == 0 && fdt_getprop(fdt, node, "clock-frequency", NULL)) {
+        log_warn("device tree: timer: clock-frequency of 0 Hz; CNTFRQ_EL0 has %llu",
+                 (unsigned long long)hz);
+    }
+    hz = clock ? clock : hz;
+    if (hz == 0 || hz > HZ_MAX) {
+        log_error("timer: a counter at %llu Hz, limit 1 to %llu: neither CNTFRQ_EL0 nor "
+                  "clock-frequency says more",
+                  (unsigned long long)hz, HZ_MAX);
+        return ERR_UNSUPPORTED;
+    }
+    return OK;
+}
+
+BOOT enum err timer_start(const void *fdt)
+{
     int node = fdt_node_offset_by_compatible(fdt, -1, "arm,armv8-timer");
-    enum err e = node < 0 ? ERR_NOT_FOUND : irq_of_node(fdt, node, ENTRY_VIRTUAL, &virtual_irq);
+    if (node < 0) {
+        node = fdt_node_offset_by_compatible(fdt, -1, "arm,armv7-timer"); /* the Pi 3's tree */
+    }
+    if (node < 0) {
+        log_error("device tree: no arm,armv8-timer or arm,armv7-timer");
+        return ERR_INVALID;
+    }
+    enum err e = irq_of_node(fdt, node, ENTRY_VIRTUAL, &virtual_irq);
     if (e == OK) {
         e = irq_of_node(fdt, node, ENTRY_HYPERVISOR, &el2_irq);
     }
     if (e != OK) {
+        log_error("device tree: timer: interrupts: %s", err_name(e));
         return ERR_INVALID;
     }
-    const fdt32_t *clock = fdt_getprop(fdt, node, "clock-frequency", &bytes);
-    hz = read_sysreg(cntfrq_el0);
-    if (clock && bytes == 4) {
-        hz = cells_read(clock, 1);
+    e = find_frequency(fdt, node);
+    if (e == OK) {
+        timer_start_cpu();
     }
-    if (hz == 0 || hz > 4 * NS_PER_S) {
-        return ERR_UNSUPPORTED;
-    }
-    timer_start_cpu();
-    return OK;
+    return e;
 }

@@ -64,6 +64,10 @@ bool host_irq_pending(void);
  * the process ends. NULL: no function. */
 void host_on_idle(void (*fn)(void));
 
+/* irq_dispatch with nothing pending calls `fn`, which may leave by longjmp: a CPU that polls waits
+ * for another, which is played by the same thread. NULL: no function. */
+void host_on_poll(void (*fn)(void));
+
 /* Plays the vectors, for the VM that is entered: a trap of the loaded one, and what is entered
  * next. The handlers are those of trap_set_ops. */
 void host_context_reset(void);

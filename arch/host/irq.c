@@ -20,7 +20,7 @@ static irq_fn handlers[IRQ_MAX];
 static uint64_t pending[IRQ_MAX / 64]; /* a bit each */
 static bool kicked[CPUS_MAX];
 static uint64_t taken[CPUS_MAX], spurious[CPUS_MAX];
-static void (*idle)(void);
+static void (*idle)(void), (*poll)(void);
 
 void host_irq_reset(void)
 {
@@ -29,7 +29,7 @@ void host_irq_reset(void)
     memset(kicked, 0, sizeof(kicked));
     memset(taken, 0, sizeof(taken));
     memset(spurious, 0, sizeof(spurious));
-    idle = NULL;
+    idle = poll = NULL;
 }
 
 void host_irq_raise(uint32_t irq)
@@ -40,6 +40,11 @@ void host_irq_raise(uint32_t irq)
 void host_on_idle(void (*fn)(void))
 {
     idle = fn;
+}
+
+void host_on_poll(void (*fn)(void))
+{
+    poll = fn;
 }
 
 enum err irq_register(uint32_t irq, irq_fn fn)
@@ -107,6 +112,9 @@ bool host_irq_pending(void)
 void irq_dispatch(void)
 {
     uint32_t irq;
+    if (poll && !host_irq_pending()) {
+        poll();
+    }
     while ((irq = next_pending()) != IRQ_MAX) {
         uint64_t deadline = host_timer_deadline();
         pending[irq / 64] &= ~(1ull << irq % 64);

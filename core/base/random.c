@@ -80,7 +80,7 @@ static void mix(const uint8_t *chunk, size_t n)
     memset(block, 0, sizeof(block));
 }
 
-void random_add_entropy(const void *data, size_t n)
+BOOT void random_add_entropy(const void *data, size_t n)
 {
     const uint8_t *p = data;
     while (n > 0) {

@@ -48,6 +48,14 @@ typedef struct {
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
+/* Code that runs at boot alone: its memory is given back after boot. Whole files of it, with their
+ * strings and tables, are listed in el2.mk (EL2_BOOT); there RESIDENT marks functions that stay,
+ * which hold no strings. What is BOOT elsewhere leaves its strings behind, for -flto has functions
+ * share them. Neither what stays nor data that lives on may point to what goes:
+ * tools/check-boot-code sees what is linked, not what boot code stores. */
+#define BOOT __attribute__((section(".text_boot")))
+#define RESIDENT __attribute__((section(".text_resident")))
+
 #define NS_PER_S 1000000000ull
 #define NS_PER_MS 1000000ull
 #define NS_PER_US 1000ull

@@ -304,14 +304,14 @@ static void ack(struct uplink *u)
 
 /* --- start -------------------------------------------------------------------------------- */
 
-static bool is_station(const uint8_t mac[6])
+BOOT static bool is_station(const uint8_t mac[6])
 {
     static const uint8_t none[6];
     return !(mac[0] & 1) && memcmp(mac, none, 6) != 0;
 }
 
 /* The address that the device tree has, or the one that the firmware left in the MAC. */
-static void find_mac(struct genet *d, const struct device *dev)
+BOOT static void find_mac(struct genet *d, const struct device *dev)
 {
     uint8_t *mac = d->uplink.mac;
     int bytes;
@@ -330,7 +330,7 @@ static void find_mac(struct genet *d, const struct device *dev)
 }
 
 /* The address of the PHY on the MDIO bus; 1 if it is not said. */
-static unsigned find_phy(const struct device *dev)
+BOOT static unsigned find_phy(const struct device *dev)
 {
     int bytes;
     const void *p = fdt_getprop(dev->fdt, dev->node, "phy-handle", &bytes);
@@ -342,7 +342,7 @@ static unsigned find_phy(const struct device *dev)
 
 /* "rgmii": the MAC does not delay its transmit clock; "rgmii-rxid", "rgmii-txid": it does. What the
  * PHY delays is its own setting. */
-static enum err find_mode(const struct device *dev, uint32_t *oob)
+BOOT static enum err find_mode(const struct device *dev, uint32_t *oob)
 {
     int bytes;
     const char *mode = fdt_getprop(dev->fdt, dev->node, "phy-mode", &bytes);
@@ -355,7 +355,7 @@ static enum err find_mode(const struct device *dev, uint32_t *oob)
 }
 
 /* Stops what a firmware may have left running. */
-static enum err stop_and_wait(const struct genet *d)
+BOOT static enum err stop_and_wait(const struct genet *d)
 {
     bool runs = (read(d, TX_DMA + DMA_CTRL) | read(d, RX_DMA + DMA_CTRL)) & DMA_CTRL_EN;
     uint64_t deadline = counter_now() + ticks_from_ns(DMA_STOP_NS);
@@ -371,7 +371,7 @@ static enum err stop_and_wait(const struct genet *d)
 }
 
 /* With the MAC's output looped to its input there is a receive clock without a link. */
-static void reset(const struct genet *d, uint32_t oob)
+BOOT static void reset(const struct genet *d, uint32_t oob)
 {
     write(d, UMAC_TX_FLUSH, 1);
     pause_us(10);
@@ -388,7 +388,7 @@ static void reset(const struct genet *d, uint32_t oob)
     write(d, UMAC_CMD, 0);
 }
 
-static void start_mac(const struct genet *d)
+BOOT static void start_mac(const struct genet *d)
 {
     const uint8_t *mac = d->uplink.mac;
     write(d, UMAC_MAC0,
@@ -405,7 +405,7 @@ static void start_mac(const struct genet *d)
 }
 
 /* The device's index goes on from where it is: it cannot be set while there is no clock. */
-static void start_ring(const struct genet *d, struct ring *r, uint32_t flow)
+BOOT static void start_ring(const struct genet *d, struct ring *r, uint32_t flow)
 {
     dcache_clean_poc(arch_ptr(r->buffers), RING_SIZE * BUFFER_BYTES);
     for (uint16_t i = 0; i < RING_SIZE; i++) {
@@ -438,7 +438,7 @@ static void start_ring(const struct genet *d, struct ring *r, uint32_t flow)
 }
 
 /* Leaves the device stopped, with a PHY that negotiates. */
-static enum err prepare(struct genet *d, const struct device *dev)
+BOOT static enum err prepare(struct genet *d, const struct device *dev)
 {
     uint32_t oob, major = REV_MAJOR(read(d, SYS_REV_CTRL));
     if (major != REV_MAJOR_V5) {
@@ -463,7 +463,7 @@ static enum err prepare(struct genet *d, const struct device *dev)
     return e;
 }
 
-enum err genet_probe(const struct device *dev, struct uplink **out)
+BOOT enum err genet_probe(const struct device *dev, struct uplink **out)
 {
     static const struct uplink_ops ops = {send, flush, poll, ack};
     struct genet *d = &genet;

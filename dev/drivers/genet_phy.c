@@ -69,7 +69,7 @@ static enum err phy_write(uintptr_t base, unsigned phy, unsigned reg, uint16_t v
     return mdio(base, phy, reg, MDIO_WRITE | value, &ignored);
 }
 
-enum err genet_phy_start(uintptr_t base, unsigned phy)
+BOOT enum err genet_phy_start(uintptr_t base, unsigned phy)
 {
     static const uint16_t values[][2] = {
         {ADVERTISE, ABILITIES | SELECTOR_802_3},

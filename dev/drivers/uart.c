@@ -34,7 +34,7 @@ static char queue[QUEUE_BYTES];
 static uint32_t given, taken;
 static uint64_t dropped; /* texts */
 
-const struct uart_ops *uart_find(const char *compatible)
+BOOT const struct uart_ops *uart_find(const char *compatible)
 {
     for (size_t i = 0; i < ARRAY_SIZE(drivers); i++) {
         if (strcmp(drivers[i].compatible, compatible) == 0) {
@@ -44,13 +44,13 @@ const struct uart_ops *uart_find(const char *compatible)
     return NULL;
 }
 
-void uart_use(const struct uart_ops *ops, uintptr_t base)
+BOOT void uart_use(const struct uart_ops *ops, uintptr_t base)
 {
     uart = ops;
     uart_base = base;
 }
 
-void uart_start_interrupts(void)
+BOOT void uart_start_interrupts(void)
 {
     has_interrupts = true;
     uart->start(uart_base);

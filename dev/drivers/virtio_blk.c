@@ -15,6 +15,7 @@
 
 #include "arch/memory.h"
 #include "core/base/log.h"
+#include "dev/drivers/block_request.h"
 #include "dev/drivers/mmio.h"
 #include "dev/drivers/virtio_mmio.h"
 #include "mm/frame.h"
@@ -99,27 +100,12 @@ static struct virtio_blk *of(struct block_device *b)
 static enum err check(const struct virtio_blk *d, const struct block_request *r, uint64_t *sectors,
                       uint64_t *segments)
 {
-    const struct block_device *b = &d->device;
-    *sectors = *segments = 0;
-    if (d->given_up || r->op == BLOCK_FLUSH) {
-        return d->given_up ? ERR_IO : OK;
+    *segments = 0;
+    enum err e = d->given_up ? ERR_IO : block_request_check(&d->device, r, sectors);
+    for (unsigned i = 0; e == OK && r->op != BLOCK_FLUSH && i < r->piece_count; i++) {
+        *segments += (r->pieces[i].bytes - 1) / d->segment_bytes + 1;
     }
-    if (r->op == BLOCK_WRITE && b->read_only) {
-        return ERR_DENIED;
-    }
-    for (unsigned i = 0; i < r->piece_count && i <= b->pieces_max; i++) {
-        uint32_t bytes = r->pieces[i].bytes;
-        if (bytes == 0 || bytes % BLOCK_SECTOR_BYTES != 0) {
-            return ERR_INVALID;
-        }
-        *sectors += bytes / BLOCK_SECTOR_BYTES;
-        *segments += (bytes - 1) / d->segment_bytes + 1;
-    }
-    if (*segments == 0) {
-        return ERR_INVALID;
-    }
-    bool inside = r->sector <= b->sectors && *sectors <= b->sectors - r->sector;
-    return inside && *segments <= b->pieces_max ? OK : ERR_RANGE;
+    return *segments > d->device.pieces_max ? ERR_RANGE : e;
 }
 
 static void push_piece(struct virtio_blk *d, struct block_piece p, uint16_t flags)
@@ -142,7 +128,7 @@ static void queue(struct virtio_blk *d, struct block_request *r)
     bool flush = r->op == BLOCK_FLUSH;
     uint16_t flags = VIRTQ_DESC_F_NEXT | (r->op == BLOCK_READ ? VIRTQ_DESC_F_WRITE : 0);
     s->type = types[r->op];
-    s->sector = flush ? 0 : r->sector;
+    s->sector = flush ? 0 : d->device.first + r->sector;
     s->status = STATUS_UNWRITTEN;
     s->request = r;
     virtq_push(q, pa, HEADER_BYTES, VIRTQ_DESC_F_NEXT);
@@ -158,8 +144,7 @@ static void queue(struct virtio_blk *d, struct block_request *r)
 static enum err submit(struct block_device *b, struct block_request *r)
 {
     struct virtio_blk *d = of(b);
-    bool write = r->op == BLOCK_WRITE, flush = r->op == BLOCK_FLUSH;
-    bool instant = flush && !d->flushes;
+    bool instant = r->op == BLOCK_FLUSH && !d->flushes;
     uint64_t sectors, segments;
     enum err e = check(d, r, &sectors, &segments);
     if (e != OK) {
@@ -173,10 +158,7 @@ static enum err submit(struct block_device *b, struct block_request *r)
     } else {
         queue(d, r);
     }
-    *(flush ? &b->flushes : write ? &b->writes : &b->reads) += 1;
-    *(write ? &b->written_sectors : &b->read_sectors) += sectors;
-    b->in_flight++;
-    b->in_flight_most = MAX(b->in_flight_most, b->in_flight);
+    block_request_begin(b, r, sectors);
     return OK;
 }
 
@@ -191,20 +173,13 @@ static void kick(struct block_device *b)
 
 /* --- answers ------------------------------------------------------------------------------ */
 
-static void finish(struct virtio_blk *d, struct block_request *r, enum err e)
-{
-    d->device.in_flight--;
-    d->device.errors += e != OK;
-    r->done(r, e);
-}
-
 static void finish_slot(struct virtio_blk *d, uint16_t head, enum err e)
 {
     struct slot *s = &d->slots[head];
     struct block_request *r = s->request;
     s->request = NULL;
     virtq_free(&d->virtq, head, s->descriptors);
-    finish(d, r, e);
+    block_request_end(&d->device, r, e);
 }
 
 /* Takes one answer; false: it is nonsense. A status that was not written is: the device may still
@@ -249,7 +224,7 @@ static unsigned poll(struct block_device *b)
     unsigned taken = 0;
     if (instant) {
         d->instant = NULL;
-        finish(d, instant, OK);
+        block_request_end(b, instant, OK);
         taken++;
     }
     if (d->given_up) {
@@ -267,13 +242,13 @@ static unsigned poll(struct block_device *b)
 
 /* --- start -------------------------------------------------------------------------------- */
 
-static uint32_t config(const struct virtio_blk *d, unsigned offset)
+BOOT static uint32_t config(const struct virtio_blk *d, unsigned offset)
 {
     return mmio_read32(d->base + VIRTIO_MMIO_CONFIG + offset);
 }
 
 /* Learns what the device is from its registers. */
-static enum err learn(struct virtio_blk *d, uint64_t features, uint16_t queue_size)
+BOOT static enum err learn(struct virtio_blk *d, uint64_t features, uint16_t queue_size)
 {
     struct block_device *b = &d->device;
     uint32_t segments = features & VIRTIO_BLK_F_SEG_MAX ? config(d, CONFIG_SEG_MAX) : 1;
@@ -292,7 +267,7 @@ static enum err learn(struct virtio_blk *d, uint64_t features, uint16_t queue_si
     return OK;
 }
 
-static void start_queue(struct virtio_blk *d, uint16_t size)
+BOOT static void start_queue(struct virtio_blk *d, uint16_t size)
 {
     uint8_t *p = arch_ptr(d->memory);
     for (uint64_t i = 0; i < 1u << MEMORY_ORDER; i++) {
@@ -305,7 +280,7 @@ static void start_queue(struct virtio_blk *d, uint16_t size)
     virtio_mmio_start(d->base);
 }
 
-static enum err start(struct virtio_blk *d)
+BOOT static enum err start(struct virtio_blk *d)
 {
     uint64_t features;
     enum err e = virtio_mmio_negotiate(d->base, VIRTIO_F_VERSION_1, OPTIONAL, &features);
@@ -328,7 +303,7 @@ static void ack(struct block_device *b)
     virtio_mmio_ack(of(b)->base);
 }
 
-enum err virtio_blk_probe(const struct device *device, struct block_device **out)
+BOOT enum err virtio_blk_probe(const struct device *device, struct block_device **out)
 {
     uintptr_t base = device->base;
     enum err e = virtio_mmio_find(base, DEVICE_ID_BLOCK);

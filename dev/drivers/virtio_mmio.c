@@ -37,7 +37,7 @@
 
 #define RESET_POLLS 1000000u
 
-enum err virtio_mmio_find(uintptr_t base, uint32_t device_id)
+BOOT enum err virtio_mmio_find(uintptr_t base, uint32_t device_id)
 {
     if (mmio_read32(base + MAGIC_VALUE) != MAGIC || mmio_read32(base + DEVICE_ID) != device_id) {
         return ERR_NOT_FOUND;
@@ -61,7 +61,7 @@ static enum err reset(uintptr_t base)
     return ERR_IO;
 }
 
-static uint64_t read_features(uintptr_t base)
+BOOT static uint64_t read_features(uintptr_t base)
 {
     mmio_write32(base + DEVICE_FEATURES_SEL, 1);
     uint64_t high = mmio_read32(base + DEVICE_FEATURES);
@@ -69,7 +69,7 @@ static uint64_t read_features(uintptr_t base)
     return high << 32 | mmio_read32(base + DEVICE_FEATURES);
 }
 
-static void write_features(uintptr_t base, uint64_t features)
+BOOT static void write_features(uintptr_t base, uint64_t features)
 {
     mmio_write32(base + DRIVER_FEATURES_SEL, 1);
     mmio_write32(base + DRIVER_FEATURES, (uint32_t)(features >> 32));
@@ -77,8 +77,8 @@ static void write_features(uintptr_t base, uint64_t features)
     mmio_write32(base + DRIVER_FEATURES, (uint32_t)features);
 }
 
-enum err virtio_mmio_negotiate(uintptr_t base, uint64_t required, uint64_t optional,
-                               uint64_t *agreed)
+BOOT enum err virtio_mmio_negotiate(uintptr_t base, uint64_t required, uint64_t optional,
+                                    uint64_t *agreed)
 {
     enum err e = reset(base);
     if (e != OK) {
@@ -101,7 +101,7 @@ enum err virtio_mmio_negotiate(uintptr_t base, uint64_t required, uint64_t optio
     return OK;
 }
 
-uint16_t virtio_mmio_queue_size(uintptr_t base, uint32_t index, uint16_t limit)
+BOOT uint16_t virtio_mmio_queue_size(uintptr_t base, uint32_t index, uint16_t limit)
 {
     mmio_write32(base + QUEUE_SEL, index);
     uint32_t max = mmio_read32(base + QUEUE_NUM_MAX);
@@ -112,14 +112,14 @@ uint16_t virtio_mmio_queue_size(uintptr_t base, uint32_t index, uint16_t limit)
     return (uint16_t)(1u << (31 - __builtin_clz(max)));
 }
 
-static void write_address(uintptr_t low, pa_t pa)
+BOOT static void write_address(uintptr_t low, pa_t pa)
 {
     mmio_write32(low, (uint32_t)pa.v);
     mmio_write32(low + 4, (uint32_t)(pa.v >> 32));
 }
 
-void virtio_mmio_queue_start(uintptr_t base, uint32_t index, uint16_t size, pa_t desc, pa_t avail,
-                             pa_t used)
+BOOT void virtio_mmio_queue_start(uintptr_t base, uint32_t index, uint16_t size, pa_t desc,
+                                  pa_t avail, pa_t used)
 {
     mmio_write32(base + QUEUE_SEL, index);
     mmio_write32(base + QUEUE_NUM, size);
@@ -130,7 +130,7 @@ void virtio_mmio_queue_start(uintptr_t base, uint32_t index, uint16_t size, pa_t
     mmio_write32(base + QUEUE_READY, 1);
 }
 
-void virtio_mmio_start(uintptr_t base)
+BOOT void virtio_mmio_start(uintptr_t base)
 {
     status_add(base, STATUS_DRIVER_OK);
 }

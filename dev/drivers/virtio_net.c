@@ -182,7 +182,7 @@ static void ack(struct uplink *u)
 static const struct uplink_ops virtio_net_ops = {
     .send = send, .flush = flush, .poll = poll, .ack = ack};
 
-static void queue_free(struct queue *q)
+BOOT static void queue_free(struct queue *q)
 {
     uint64_t pages = q->buffers.v ? 1ull << q->order : 0;
     for (uint64_t i = 0; i < pages; i++) {
@@ -197,7 +197,7 @@ static void queue_free(struct queue *q)
 }
 
 /* Takes the memory of a queue of `size`; what was taken before a failure stays in `q`. */
-static enum err queue_alloc(struct queue *q, uint16_t size)
+BOOT static enum err queue_alloc(struct queue *q, uint16_t size)
 {
     q->order = 0;
     while (BUFFERS_IN_PAGE << q->order < size) {
@@ -213,7 +213,7 @@ static enum err queue_alloc(struct queue *q, uint16_t size)
     return e;
 }
 
-static enum err queue_start(struct virtio_net *d, struct queue *q, uint32_t index)
+BOOT static enum err queue_start(struct virtio_net *d, struct queue *q, uint32_t index)
 {
     uint16_t size = virtio_mmio_queue_size(d->base, index, QUEUE_SIZE_MAX);
     if (size == 0) {
@@ -231,7 +231,7 @@ static enum err queue_start(struct virtio_net *d, struct queue *q, uint32_t inde
     return OK;
 }
 
-static enum err start(struct virtio_net *d)
+BOOT static enum err start(struct virtio_net *d)
 {
     uint64_t features;
     enum err e = virtio_mmio_negotiate(d->base, VIRTIO_F_VERSION_1, VIRTIO_NET_F_MAC, &features);
@@ -258,7 +258,7 @@ static enum err start(struct virtio_net *d)
     return OK;
 }
 
-enum err virtio_net_probe(const struct device *device, struct uplink **out)
+BOOT enum err virtio_net_probe(const struct device *device, struct uplink **out)
 {
     uintptr_t base = device->base;
     enum err e = virtio_mmio_find(base, DEVICE_ID_NET);

@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# The load generator, a program of the build machine, and make bench-scale, which drives it.
+# The load generator, a program of the build machine, and what drives it: make bench-scale,
+# bench-smp.
 
 LOAD := build/bench/load
 LOAD_OBJ := $(patsubst %.c,build/bench/obj/%.o,$(sort $(wildcard tests/bench/*.c)))
 LOAD_CFLAGS := -std=gnu11 -O2 -g $(WARNINGS) -I.
 
-.PHONY: bench-scale
+.PHONY: bench-scale bench-smp
 
 bench-scale: all $(LOAD)
 	@tools/bench-scale $(SCALE)
+
+bench-smp: all $(LOAD)
+	@tools/bench-smp
 
 $(LOAD): $(LOAD_OBJ)
 	$(call say,LINK,$@) $(HOST_CC) $(LOAD_CFLAGS) -o $@ $^ -lm

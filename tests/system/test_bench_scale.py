@@ -17,6 +17,8 @@ import scale_summary
 import scale_svg
 from machine import ROOT
 
+pytestmark = pytest.mark.own_machine
+
 POINT = {"vms", "resident", "requests_per_s", "p50_ms", "p99_ms", "wakes", "reads_per_wake",
          "mode"}
 

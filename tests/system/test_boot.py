@@ -3,9 +3,11 @@
 
 import os
 import pty
+import re
 import select
 import signal
 import socket
+import struct
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +29,7 @@ def test_boots_and_answers(cpu, gic):
         assert machine.get_json("/vm/3/status.json")["instance"] == 3
 
 
-@pytest.mark.parametrize("mem, mib", [("192M", 192), ("3G", 3072)])
+@pytest.mark.parametrize("mem, mib", [("192M", 192), ("3G", 3072), ("8G", 8192)])
 def test_memory_of_other_sizes(mem, mib):
     with Machine("dts/web.dts", vms=2, mem=mem) as machine:
         machine.wait_for(f" {mib} MiB of RAM")
@@ -91,11 +93,66 @@ def test_a_page_under_each_stack_is_not_mapped(tmp_path):
         assert "Cannot access memory" in ask(monitor, "x /1x 0")
 
 
+def test_what_only_the_boot_needed_is_given_back(tmp_path):
+    monitor = tmp_path / "monitor"
+    qemu = ["-monitor", f"unix:{monitor},server=on,wait=off"]
+    image = (ROOT / "build/toklat.bin").read_bytes()
+    size = symbol("boot_end")
+    with Machine("dts/web.dts", vms=MANY_VMS, mem=LITTLE_MEMORY, qemu=qemu) as machine:
+        said = machine.wait_for(r"boot code (\d+) KiB, to be given back")
+        assert int(said.group(1)) * 1024 == size > 0
+        machine.wait_for("template of .* VMs")
+        with ThreadPoolExecutor(16) as pool:  # clones until no frame is free
+            list(pool.map(lambda n: status_or_none(machine, n), range(1, MANY_VMS + 1)))
+        frames = machine.footprint()["machine"]
+        assert sum(frames.values()) == 2 * frames["ram_bytes"]
+        machine.check_alive()
+        now = physical_memory(monitor, tmp_path, LOADED_AT, size)
+        same = [now[at:at + PAGE] == image[at:at + PAGE] for at in range(0, size, PAGE)]
+        assert not any(same), "a VM has had each of the pages"
+
+
+# What has addresses of the boot, and may: only boot code reads it, or it is a range of memory.
+MAY_POINT = {"machine", "gicv2_ops", "gicv3_ops", "bcm2836_ops", "_GLOBAL_OFFSET_TABLE_"}
+
+
+def test_nothing_that_lives_on_points_to_what_was_given_back(tmp_path):
+    monitor = tmp_path / "monitor"
+    qemu = ["-monitor", f"unix:{monitor},server=on,wait=off"]
+    low, high, first = map(symbol, ["image_start", "boot_end", "rodata_end"])
+    end = symbol("boot_stack_top") - PAGE  # the last there is, but for stacks
+    with Machine("dts/web.dts", vms=20, smp=4, store=tmp_path / "store.img", qemu=qemu) as machine:
+        machine.wait_until_serving()
+        data = physical_memory(monitor, tmp_path, LOADED_AT + first, end - first)
+    words = struct.unpack(f"<{len(data) // 8}Q", data)
+    holders = {holder_of(first + 8 * i) for i, word in enumerate(words)
+               if LOADED_AT + low <= word < LOADED_AT + high}
+    assert "machine" in holders, "the look finds what is known to be there"
+    assert not holders - MAY_POINT
+
+
+def physical_memory(monitor, folder, address, size):
+    file = folder / "memory"
+    ask(monitor, f'pmemsave {address:#x} {size:#x} "{file}"')
+    return file.read_bytes()
+
+
 def symbol(name):
     nm = subprocess.run(["aarch64-linux-gnu-nm", ROOT / "build/toklat.elf"], capture_output=True,
                         text=True, check=True, timeout=RUN_SECONDS)
     return next(int(line.split()[0], 16) for line in nm.stdout.splitlines()
                 if line.split()[-1] == name)
+
+
+def holder_of(address):
+    """The symbol that an address of the image belongs to."""
+    nm = ["aarch64-linux-gnu-nm", "--numeric-sort", ROOT / "build/toklat.elf"]
+    listing = subprocess.run(nm, capture_output=True, text=True, check=True, timeout=RUN_SECONDS)
+    name = None
+    for value, found in re.findall(r"^(\w+) [abBdD] ([^$\s]+)$", listing.stdout, re.M):
+        if int(value, 16) <= address and not found.endswith("_end"):
+            name = found
+    return name.split(".")[0]
 
 
 def ask(monitor, command):

@@ -49,6 +49,7 @@ def machine_fixture():
         yield machine
 
 
+@pytest.mark.any_board
 @pytest.mark.parametrize("name", WRONG)
 def test_wrong_node_is_refused_with_its_reason(machine, name):
     wanted = WRONG[name][1]
@@ -91,6 +92,7 @@ DAMAGE = {
 }
 
 
+@pytest.mark.any_board
 @pytest.mark.parametrize("kind", DAMAGE)
 def test_broken_archive(archive, tmp_path, kind):
     with Machine(initrd=damaged(archive, tmp_path, DAMAGE[kind]), mem="256M") as machine:
@@ -98,6 +100,7 @@ def test_broken_archive(archive, tmp_path, kind):
         answers_keys(machine)
 
 
+@pytest.mark.any_board
 def test_root_of_another_binding():
     text = '/dts-v1/;\n/ { compatible = "toklat,deployment-v9"; };\n'
     with Machine(text, mem="256M") as machine:
@@ -105,6 +108,7 @@ def test_root_of_another_binding():
         answers_keys(machine)
 
 
+@pytest.mark.any_board
 def test_no_groups():
     with Machine(source(""), mem="256M") as machine:
         answers_keys(machine)
@@ -139,6 +143,7 @@ def broken_fixture(tmp_path_factory):
         yield machine
 
 
+@pytest.mark.any_board
 @pytest.mark.parametrize("field", ELF_DAMAGE)
 def test_broken_image_is_refused_with_its_reason(broken, field):
     broken.wait_for(rf"{field}.*(?:{ELF_DAMAGE[field][3]})", 10)

@@ -73,16 +73,19 @@ def survivors_fixture():
         yield machine
 
 
+@pytest.mark.any_board
 @pytest.mark.parametrize("fault", FATAL)
 def test_fault_ends_its_own_vm_with_the_reason(machine, fault):
     machine.wait_for(rf"^\[{fault}/1\] killed: .*{FATAL[fault]}", 20)
     assert "still alive" not in machine.console()
 
 
+@pytest.mark.any_board
 def test_exit_is_said_with_its_status(machine):
     machine.wait_for(r"^\[exit/1\] exited with status 7", 20)
 
 
+@pytest.mark.any_board
 @pytest.mark.parametrize("name", ["stillborn", "stillborn-exit"])
 def test_template_that_dies_fails_its_group(machine, name):
     machine.wait_for(rf"toklat: .*{name}.*(?:fail|no template)", 20)
@@ -93,17 +96,20 @@ def test_others_serve_while_one_spins(machine):
     assert len(machine.status_of_all(WEB_VMS)) == WEB_VMS
 
 
+@pytest.mark.any_board
 def test_the_last_fault_can_be_looked_at(machine):
     machine.wait_for(r"^\[null-jump/1\] killed", 20)
     start = machine.send_key("d")
     machine.wait_for(r"ESR_EL2", 10, start)
 
 
+@pytest.mark.any_board
 @pytest.mark.parametrize("kind", WILD_RINGS)
 def test_wild_ring_ends_its_own_vm(survivors, kind):
     survivors.wait_for(rf"^\[wild-ring{kind}/1\] killed: .*queue", 20)
 
 
+@pytest.mark.any_board
 @pytest.mark.parametrize("name", [*SURVIVES, "large"])
 def test_is_survived_and_as_it_should_be(survivors, name):
     survivors.wait_for(rf"^\[{name}/1\] (?:PASS|FAIL) {name}", 60)

@@ -109,6 +109,7 @@ def lives_fixture():
         yield machine
 
 
+@pytest.mark.any_board
 @pytest.mark.parametrize("name", ["before", "after"])
 @pytest.mark.parametrize("instance", [1, 2])
 def test_translation_of_its_own(lives, name, instance):
@@ -117,6 +118,7 @@ def test_translation_of_its_own(lives, name, instance):
     assert f"[{name}/{instance}] PASS mmu" in lives.console()
 
 
+@pytest.mark.any_board
 def test_reset_begins_a_new_life(lives):
     for instance in range(1, RESETS + 1):
         lives.wait_for(rf"^\[reset/{instance}\] exited with status 0.*\n", 20)
@@ -128,6 +130,7 @@ def test_reset_begins_a_new_life(lives):
     assert len({seed for _, _, seed in said}) == len(said)
 
 
+@pytest.mark.any_board
 @pytest.mark.parametrize("cpu", ["cortex-a53", "cortex-a72"])
 def test_more_vms_than_identifiers(cpu):
     """VMIDs roll over all the time; every VM finds what it wrote and what its template did."""
@@ -174,7 +177,7 @@ def test_weights_divide_the_cpu_and_others_answer():
     light = group("light", args="spin", more="weight = <256>;")
     heavy = group("heavy", args="spin", more="weight = <768>;")
     names = ["light/1", "heavy/1"]
-    with Machine(source(WEB, light, heavy), mem="128M", qemu=SLOW_CPU) as machine:
+    with Machine(source(WEB, light, heavy), mem="128M", smp=1, qemu=SLOW_CPU) as machine:
         machine.wait_until_serving()
         machine.status_of_all(WEB_VMS)
         first = cpu_us(machine, names)

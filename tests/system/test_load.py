@@ -11,6 +11,8 @@ import pytest
 
 from machine import ROOT, free_port
 
+pytestmark = pytest.mark.own_machine
+
 LOAD = ROOT / "build/bench/load"
 
 

@@ -27,7 +27,7 @@ def shares(groups):
     text = '/dts-v1/;\n/ { compatible = "toklat,deployment-v1";\n' + nodes + "};\n"
     count = sum(instances for _, instances, _ in groups)
     expression = re.compile(r"^\[(\S+)\] busy: virtual (\d+) ns, wall (\d+) ns", re.M)
-    with Machine(text, mem="128M", icount=True) as machine:
+    with Machine(text, mem="128M", smp=1, icount=True) as machine:
         found = machine.wait_until(
             lambda: (f := expression.findall(machine.console())) and len(f) == count and f
         )

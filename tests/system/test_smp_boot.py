@@ -8,6 +8,8 @@ import pytest
 
 from machine import Machine
 
+pytestmark = pytest.mark.own_machine
+
 RUN_SECONDS = 30
 LOADED_AT = 0x40200000  # where QEMU puts the image
 INVALID_PARAMETERS, ALREADY_ON = -2, -4  # PSCI, DEN0022 5.2.2
@@ -18,7 +20,7 @@ NOBODY = "4c000000"  # RAM that no CPU polls and nothing uses at boot
 @pytest.mark.parametrize("gic", [2, 3])
 def test_four_cpus_come_up(cpu, gic):
     with Machine("dts/hello.dts", vms=1, mem="256M", cpu=cpu, gic=gic, smp=4) as machine:
-        machine.wait_for("CPUs: 4 of 4 run")
+        machine.wait_for(r"toklat: 4 CPUs\r")
         machine.wait_for("hello, I am VM 1")
         assert "warning: CPU" not in machine.console()
 
@@ -26,7 +28,7 @@ def test_four_cpus_come_up(cpu, gic):
 @pytest.mark.parametrize("gic, cpus", [(2, 8), (3, 8), (3, 11)])
 def test_eight_cpus_are_the_most(gic, cpus):
     with Machine("dts/hello.dts", vms=1, mem="256M", gic=gic, smp=cpus) as machine:
-        machine.wait_for("CPUs: 8 of 8 run")
+        machine.wait_for(r"toklat: 8 CPUs\r")
         machine.wait_for("hello, I am VM 1")
         said = f"not used: {cpus - 8} above the limit of 8" in machine.console()
         assert said == (cpus > 8)
@@ -50,7 +52,7 @@ def test_every_cpu_has_its_translation(tmp_path):
     monitor = tmp_path / "monitor"
     qemu = ["-monitor", f"unix:{monitor},server=on,wait=off"]
     with Machine("dts/hello.dts", vms=1, mem="256M", smp=4, qemu=qemu) as machine:
-        machine.wait_for("CPUs: 4 of 4 run")
+        machine.wait_for(r"toklat: 4 CPUs\r")
         machine.wait_for("hello, I am VM 1")
         for cpu in range(4):
             answer = ask(monitor, f"cpu {cpu}", "x /1x 0", f"x /1x {LOADED_AT:#x}")
@@ -98,7 +100,7 @@ SPIN_AT_NOBODY = [("-t s", "/cpus/cpu@2", "enable-method", "spin-table"),
 def test_a_cpu_that_does_not_start_is_said_and_the_rest_goes_on(tree_of_four, tmp_path, edits, why):
     with boot_edited(tree_of_four, tmp_path, *edits) as machine:
         machine.wait_for(rf"warning: CPU 2, reg \w+, does not start: .*{why}")
-        machine.wait_for("CPUs: 3 of 4 run")
+        machine.wait_for(r"toklat: 3 CPUs of 4\r")
         machine.wait_for("hello, I am VM 1")
 
 
@@ -107,7 +109,7 @@ def test_a_cpu_without_an_interrupt_interface_halts(tree_of_four, tmp_path):
     edit = ("-t x", "/intc@8000000", "reg", *"0 8000000 0 10000 0 80a0000 0 60000".split())
     with boot_edited(tree_of_four, tmp_path, edit) as machine:
         machine.wait_for("warning: CPU 3, reg 3, does not start: not found")
-        machine.wait_for("CPUs: 3 of 4 run")
+        machine.wait_for(r"toklat: 3 CPUs of 4\r")
         machine.wait_for("hello, I am VM 1")
 
 
@@ -127,7 +129,7 @@ def test_a_cpu_without_an_interrupt_interface_halts(tree_of_four, tmp_path):
 ])
 def test_the_tree_says_which_cpus_there_are(tree_of_four, tmp_path, edits, cpus):
     with boot_edited(tree_of_four, tmp_path, *edits) as machine:
-        machine.wait_for(f"CPUs: {cpus} of {cpus} run")
+        machine.wait_for(rf"toklat: {cpus} CPUs\r")
         machine.wait_for("hello, I am VM 1")
         assert "does not start" not in machine.console()
 
@@ -136,4 +138,4 @@ def test_the_boot_cpu_is_used_though_it_comes_last(tmp_path):
     edits = [("-t x", "/cpus/cpu@0", "reg", "8"), ("-t x", "/cpus/cpu@8", "reg", "0")]
     with boot_edited(dump_tree(tmp_path, 9), tmp_path, *edits, cpus=9) as machine:
         machine.wait_for("not used: 1 above the limit of 8")
-        machine.wait_for("CPUs: 8 of 8 run")
+        machine.wait_for(r"toklat: 8 CPUs\r")

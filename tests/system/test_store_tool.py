@@ -14,6 +14,8 @@ import pytest
 
 from store_maker import DELTA, LZ4, RAW, TOOL, Store, delta, lz4, tool, with_crc
 
+pytestmark = pytest.mark.own_machine
+
 CLEAN, ERRORS, OPERATIONAL, USAGE, CANCELLED = 0, 4, 8, 16, 32
 DEADLINE = 1_800_000_000_000_000_000
 KEY = 0x7E3

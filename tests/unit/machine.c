@@ -15,17 +15,22 @@
 #include "core/bringback.h"
 #include "core/fault.h"
 #include "core/identity.h"
+#include "core/move.h"
 #include "mm/store_log.h"
 
 #define ARCHIVE_BYTES (MACHINE_GROUPS * (ELF_BYTES + 512) + 512)
 #define WIRE_FRAMES 512u
 #define HELD_MAX 65536u
+#define POLLS_MAX 4u /* of a CPU in vain, before another is played */
+#define TURNS_MAX 10000u
 
 static const struct trap_ops traps = {hypercall, interrupt, fault};
 static struct deployment deployment;
 static struct elf_file images[MACHINE_GROUPS];
 static char archive[ARCHIVE_BYTES] __attribute__((aligned(4096)));
 static jmp_buf asleep;
+static unsigned polls;
+unsigned machine_cpus = 1;
 
 static pa_t held[HELD_MAX];
 static uint32_t held_count;
@@ -171,6 +176,11 @@ void machine_power_off(void)
     longjmp(asleep, 1);
 }
 
+void machine_reset(void)
+{
+    machine_power_off();
+}
+
 /* --- deployment --------------------------------------------------------------------------- */
 
 void machine_init(size_t ram_bytes)
@@ -179,7 +189,11 @@ void machine_init(size_t ram_bytes)
     host_irq_reset();
     host_context_reset();
     host_time_set(1000000);
-    timer_arm(TICKS_NEVER);
+    for (unsigned cpu = CPUS_MAX; cpu--;) {
+        host_cpu_set(cpu);
+        timer_arm(TICKS_NEVER);
+    }
+    machine_cpus = run_cpus = 1;
     struct frame_range ram = {PA(HOST_RAM_BASE), ram_bytes};
     if (frame_init(&ram, 1, NULL, 0) != OK) {
         abort();
@@ -262,13 +276,59 @@ static void fall_asleep(void)
     longjmp(asleep, 1);
 }
 
+/* A CPU that waits for others polls until this thread plays another one. */
+static void give_up_polling(void)
+{
+    if (polls++ == POLLS_MAX) {
+        context_unload();
+        longjmp(asleep, 1);
+    }
+}
+
 /* Does what a trap does, until a VM is entered or the CPU sleeps. */
 #define PLAY(what)                                                                                 \
     do {                                                                                           \
+        polls = 0;                                                                                 \
         if (setjmp(asleep) == 0) {                                                                 \
             (void)(what);                                                                          \
         }                                                                                          \
     } while (0)
+
+void machine_add_cpus(unsigned n)
+{
+    machine_cpus = n;
+}
+
+void machine_on(unsigned cpu)
+{
+    host_cpu_set(cpu);
+}
+
+static void start_this_cpu(void)
+{
+    run_init();
+    trap_set_ops(&traps);
+    if (fault_init() != OK || move_init() != OK) {
+        abort();
+    }
+    run_this()->online = true;
+}
+
+static void start_cpus(void)
+{
+    start_this_cpu();
+    if (mail_init(machine_cpus) != OK) {
+        abort();
+    }
+    run_cpus = machine_cpus;
+    for (unsigned cpu = 1; cpu < machine_cpus; cpu++) {
+        gate_add_pool(&gatekeeper, cpu, &runs[cpu].other_pool);
+        host_cpu_set(cpu);
+        start_this_cpu();
+        PLAY(host_enter(run_next()));
+    }
+    host_cpu_set(KEEPER);
+}
 
 void machine_start(void)
 {
@@ -282,13 +342,13 @@ void machine_start(void)
                                                 .netmask = 0xFFC00000,
                                                 .gateway = MACHINE_GATEWAY,
                                                 .address = MACHINE_ADDRESS};
-    run_init();
     residence_init();
-    trap_set_ops(&traps);
     host_on_idle(fall_asleep);
+    host_on_poll(give_up_polling);
+    start_cpus();
     network_init(&deployment.network);
     network_set_uplink(&uplink);
-    if (fault_init() != OK || irq_register(MACHINE_UPLINK_IRQ, on_wire) != OK ||
+    if (irq_register(MACHINE_UPLINK_IRQ, on_wire) != OK ||
         irq_register(MACHINE_DISK_IRQ, on_disk) != OK || group_define_all(&deployment) != OK) {
         abort();
     }
@@ -364,8 +424,9 @@ void machine_fault(enum trap_kind kind)
 /* While the CPU sleeps: what run.c does when cpu_wait returns. */
 static struct context *wake_up(void)
 {
+    run_this()->asleep = false;
     irq_dispatch();
-    return host_enter(run_next());
+    return host_enter(run_resume());
 }
 
 void machine_interrupt(void)
@@ -373,17 +434,63 @@ void machine_interrupt(void)
     PLAY(host_context_loaded() ? host_interrupt() : wake_up());
 }
 
+/* Whether this CPU waits neither for an interrupt nor for its guest. */
+static bool polls_others(void)
+{
+    return !host_context_loaded() && !run_this()->asleep && !machine_power_offs;
+}
+
+/* Returns whether anybody had an interrupt. */
+static bool turn_once(void)
+{
+    bool any = false;
+    for (unsigned cpu = 0; cpu < machine_cpus; cpu++) {
+        host_cpu_set(cpu);
+        bool pending = host_irq_pending();
+        any |= pending;
+        if (pending || polls_others()) {
+            machine_interrupt();
+        }
+    }
+    return any;
+}
+
+static bool turn(void)
+{
+    unsigned self = cpu_index(), turns = 0;
+    while (!machine_power_offs && turn_once()) {
+        if (turns++ == TURNS_MAX) {
+            fprintf(stderr, "machine: CPUs interrupt each other for ever\n");
+            abort();
+        }
+    }
+    host_cpu_set(self);
+    return turns;
+}
+
+void machine_turn(void)
+{
+    (void)turn();
+}
+
 void machine_disk_turn(void)
 {
+    unsigned self = cpu_index();
+    host_cpu_set(KEEPER);
     host_irq_raise(MACHINE_DISK_IRQ);
     machine_interrupt();
+    host_cpu_set(self);
 }
 
 void machine_shutdown(void)
 {
+    host_cpu_set(KEEPER);
     PLAY((residence_shutdown(), 0));
-    for (unsigned i = 0; i < 10000 && !machine_power_offs; i++) {
+    for (unsigned i = 0; i < 2000 && !machine_power_offs; i++) {
         machine_disk_turn();
+        if (machine_cpus > 1 && !machine_power_offs) {
+            machine_turn();
+        }
         machine_check(false);
     }
 }
@@ -391,7 +498,9 @@ void machine_shutdown(void)
 void machine_advance(uint64_t ns)
 {
     host_time_advance(ticks_from_ns(ns));
-    if (host_irq_pending()) {
+    if (machine_cpus > 1) {
+        machine_turn();
+    } else if (host_irq_pending()) {
         machine_interrupt();
     }
 }
@@ -405,11 +514,29 @@ void machine_sleep(void)
     machine_interrupt();
 }
 
+/* Returns whether anybody ran. */
+static bool settle_once(void)
+{
+    bool any = false;
+    for (unsigned cpu = 0; cpu < machine_cpus; cpu++) {
+        host_cpu_set(cpu);
+        while (machine_current()) {
+            any = true;
+            machine_trap(TOKLAT_IDLE, TOKLAT_IDLE_FOREVER, 0);
+        }
+    }
+    return any;
+}
+
 void machine_settle(void)
 {
-    while (machine_current()) {
-        machine_trap(TOKLAT_IDLE, TOKLAT_IDLE_FOREVER, 0);
+    unsigned self = cpu_index();
+    bool any = true;
+    while (any) {
+        any = settle_once() && machine_cpus > 1;
+        any |= machine_cpus > 1 && turn();
     }
+    host_cpu_set(self);
 }
 
 void machine_quiet(void)
@@ -418,6 +545,9 @@ void machine_quiet(void)
     while (machine_disk && !machine_power_offs &&
            (gatekeeper.own.due || machine_disk->queued || !store_settled())) {
         machine_disk_turn();
+        if (machine_cpus > 1) {
+            machine_turn();
+        }
         machine_settle();
     }
 }
@@ -497,13 +627,19 @@ void machine_boot(unsigned rx_buffers)
 
 void machine_hold_frames(uint64_t left)
 {
-    while (held_count < HELD_MAX &&
-           frame_alloc(FRAME_EL2, FRAME_OWNER_NONE, &held[held_count]) == OK) {
-        held_count++;
+    unsigned self = cpu_index();
+    for (unsigned cpu = 0; cpu < machine_cpus; cpu++) { /* each has some for itself */
+        host_cpu_set(cpu);
+        while (held_count < HELD_MAX &&
+               frame_alloc(FRAME_EL2, FRAME_OWNER_NONE, &held[held_count]) == OK) {
+            held_count++;
+        }
     }
     while (left-- && held_count) {
+        host_cpu_set((unsigned)left % MAX(machine_cpus, 1u));
         (void)frame_unref(held[--held_count]);
     }
+    host_cpu_set(self);
 }
 
 void machine_release_frames(void)

@@ -42,6 +42,15 @@ void machine_init(size_t ram_bytes);
 struct deployment_group *machine_add(const char *name, uint32_t count, uint32_t reserve);
 struct elf_file *machine_image(const struct deployment_group *g);
 
+/* `n` CPUs in all, until the next machine_init: before machine_start. The thread plays one at a
+ * time, CPU 0 at first; what is said of "the current VM" and "the CPU" is said of that one. */
+void machine_add_cpus(unsigned n);
+void machine_on(unsigned cpu);
+extern unsigned machine_cpus;
+
+/* Has every CPU handle its interrupts until none has any. Time stands still, guests do nothing. */
+void machine_turn(void);
+
 /* What core/main.c does. Templates stand at their entry afterwards, those from a store are frozen.
  */
 void machine_start(void);
@@ -52,7 +61,7 @@ extern struct fake_block *machine_disk;
 void machine_add_disk(unsigned segments, uint32_t vms, uint64_t seed);
 void machine_remove_disk(void);
 
-/* The disk's interrupt. What it has done is taken, unless it is held. */
+/* The disk's interrupt, on CPU 0. What it has done is taken, unless it is held. */
 void machine_disk_turn(void);
 
 /* Shuts down, and turns the disk until the machine has switched itself off, or never will. */
@@ -81,11 +90,11 @@ void machine_fault(enum trap_kind kind);
 /* Handles the interrupts that are pending, whoever runs. */
 void machine_interrupt(void);
 
-/* Time passes, and its interrupts are handled; or passes until the armed timer. */
+/* Time passes, and its interrupts are handled, by all CPUs; or passes until the armed timer. */
 void machine_advance(uint64_t ns);
 void machine_sleep(void);
 
-/* Idles with every VM until the CPU sleeps. machine_quiet: and until the disk has nothing to do. */
+/* Idles with every VM until all CPUs sleep. machine_quiet: and until the disk has nothing to do. */
 void machine_settle(void);
 void machine_quiet(void);
 
@@ -113,8 +122,11 @@ struct machine_frames machine_frames(void);
 bool machine_frames_equal(const struct machine_frames *a, const struct machine_frames *b);
 
 /* Aborts unless the books are straight: sums of frames, of VMs' accounts, of groups' and queues'
- * counts. `waiting`: also that nobody sleeps who has an event to be told of. */
+ * counts, of each CPU's. `waiting`: also that nobody sleeps who has an event to be told of. */
 void machine_check(bool waiting);
+
+/* The same when nothing is under way between CPUs: no VM moves, no question is open. */
+void machine_check_settled(void);
 
 /* The last lines of the log and of the consoles, for a test to look at. */
 extern char machine_output[8192];

@@ -9,10 +9,10 @@
 
 #include "arch/time.h"
 #include "core/keys.h"
+#include "core/move.h"
 #include "mm/store_log.h"
 #include "tests/unit/machine.h"
 
-#define RAM_BYTES MIB(6)
 #define SEGMENTS 12u
 #define BOSS 1u
 #define WEB 2u
@@ -26,6 +26,7 @@
 #define must(x) ((x) ? (void)0 : fail(#x, __LINE__))
 
 struct residence_steps_counts residence_steps_counts;
+unsigned residence_steps_cpus = 1;
 
 static struct input {
     const uint8_t *data;
@@ -66,11 +67,15 @@ static void count_boot(void)
     c->fetches += residence_counters.fetches;
     c->damaged += residence_counters.wakes_damaged;
     c->out_of_room += residence_counters.out_of_room;
+    for (unsigned cpu = 0; cpu < machine_cpus; cpu++) {
+        c->moves += runs[cpu].came;
+    }
 }
 
 static void boot(void)
 {
-    machine_init(RAM_BYTES);
+    machine_init(MIB(6) + MIB(1) * (residence_steps_cpus > 1)); /* messages take some */
+    machine_add_cpus(residence_steps_cpus);
     struct deployment_group *boss = machine_add("boss", 1, 0);
     boss->supervisor = boss->start_at_boot = true;
     machine_add("web", WEB_COUNT, WEB_RESERVE);
@@ -237,13 +242,21 @@ static void step_guest(struct vm *vm, uint32_t kind)
 
 /* --- the world ---------------------------------------------------------------------------- */
 
+/* With several CPUs, only if it is this one's turn. */
+static void handle_interrupts(void)
+{
+    if (machine_cpus == 1 || host_irq_pending()) {
+        machine_interrupt();
+    }
+}
+
 static void step_frame(void)
 {
     uint8_t frame[600];
     size_t bytes = 60 + take(256) * 2;
     frame_make(frame, bytes, 0, 1 + take(VMS));
     machine_receive(frame, bytes);
-    machine_interrupt();
+    handle_interrupts();
 }
 
 static void step_damage(void)
@@ -294,7 +307,7 @@ static void step_frames(void)
     if (left < 256) {
         machine_hold_frames(left);
     }
-    machine_interrupt();
+    handle_interrupts();
 }
 
 static void answer_all(void)
@@ -328,13 +341,33 @@ static void step_power(void)
     }
 }
 
+/* Time passes; of several CPUs none looks yet. */
+static void step_time(void)
+{
+    uint64_t ns = take(65536) * 50 * NS_PER_US;
+    if (machine_cpus > 1) {
+        host_time_advance(ticks_from_ns(ns));
+    } else {
+        machine_advance(ns);
+    }
+}
+
 static void step(void)
 {
+    if (machine_cpus > 1) {
+        machine_on(take(machine_cpus));
+        if (host_irq_pending() && take(2)) {
+            machine_interrupt();
+            return;
+        }
+    }
     uint32_t kind = take(256);
     struct vm *vm = machine_current();
     if (kind < 150 && vm) {
         look(vm);
         step_guest(vm, kind);
+    } else if (kind < 150 && machine_cpus > 1) {
+        handle_interrupts();
     } else if (kind < 150) {
         machine_advance(take(256) * NS_PER_MS);
     } else if (kind < 200) {
@@ -342,7 +375,7 @@ static void step(void)
     } else if (kind < 234) {
         step_disk();
     } else if (kind < 244) {
-        machine_advance(take(65536) * 50 * NS_PER_US);
+        step_time();
     } else if (kind < 254) {
         step_frames();
     } else {
@@ -357,11 +390,11 @@ static bool somebody_waits(void)
     for (uint32_t n = 1; n <= VMS; n++) {
         const struct stub *s = vm_find(n);
         if (s && (s->state == VM_COMING || timeout_waiting(&s->timeout) ||
-                  (s->state == VM_LIVE && (s->vm->leaving || s->vm->fetch)))) {
+                  (s->state == VM_LIVE && (s->vm->leaving || s->vm->fetch || s->vm->why)))) {
             return true;
         }
     }
-    return transit_get_counters().live || machine_disk->queued || !list_empty(&run_this()->hungry);
+    return transit_get_counters().live || machine_disk->queued || !list_empty(&runs[KEEPER].hungry);
 }
 
 /* With frames, time and a disk that answers, whoever waits goes on. */
@@ -387,9 +420,49 @@ static void say_who_waits(void)
     }
 }
 
+static uint64_t frames_of(const struct vm *vm)
+{
+    return vm->nic.rx_frames + vm->nic.rx_dropped;
+}
+
+/* Frames that are counted as lost. */
+static uint64_t lost(void)
+{
+    struct transit_counters t = transit_get_counters();
+    return residence_counters.dropped + network_get_counters().not_ready + t.dropped_vm +
+           t.dropped_full;
+}
+
+/* Who lives or is in the store takes a frame, wherever it is, or it is counted as lost. */
+static void all_answer(void)
+{
+    uint8_t frame[64];
+    for (uint32_t n = 1; n <= VMS; n++) {
+        const struct stub *s = vm_find(n);
+        if (!s || (s->state != VM_LIVE && s->state != VM_STORED)) {
+            continue;
+        }
+        uint64_t before = s->state == VM_LIVE ? frames_of(s->vm) : 0, lost_before = lost();
+        frame_make(frame, sizeof(frame), 0, n);
+        machine_receive(frame, sizeof(frame));
+        machine_turn();
+        for (unsigned i = 0; i < 4; i++) {
+            machine_quiet();
+            machine_check(true);
+            machine_advance(100 * NS_PER_MS);
+        }
+        must(s->state == VM_DEAD || s->state == VM_LIVE || s->state == VM_STORED);
+        must(s->state != VM_LIVE || frames_of(s->vm) > before || lost() > lost_before);
+        residence_steps_counts.answers++;
+    }
+}
+
 static void end(void)
 {
     answer_all();
+    if (machine_cpus > 1) {
+        machine_turn();
+    }
     for (unsigned i = 0; somebody_waits(); i++) {
         if (i == PATIENCE) {
             say_who_waits();
@@ -400,6 +473,10 @@ static void end(void)
         machine_advance(100 * NS_PER_MS);
     }
     must(transit_get_counters().bytes == 0);
+    machine_check_settled();
+    if (machine_cpus > 1) {
+        all_answer();
+    }
     count_boot();
 }
 

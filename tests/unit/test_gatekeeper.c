@@ -429,7 +429,7 @@ static void patience_only_for_the_queue(void **state)
     do {                                                                                           \
         run_while_due();                                                                           \
         f;                                                                                         \
-        assert_true(gate.own.due);                                                                     \
+        assert_true(gate.own.due);                                                                 \
     } while (0)
 
 static void changes_make_due(void **state)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What takes two VMs, and the second of them.
+ * What takes two VMs, and the second of them; with several CPUs, on one of them and on two.
  */
 #include "abi/hypercall.h"
 #include "abi/system_page.h"
@@ -11,6 +11,9 @@
 #include "tests/guests/bench/loops.h"
 #include "tests/guests/bench/wire.h"
 
+#define SPINS 10000000 /* of two instructions: two quanta */
+#define PROBES 4       /* of a peer, to tell where it runs, each of so many yields */
+#define PROBE_YIELDS 8
 #define SWITCHES 2000
 #define SWITCHES_SLACK 200 /* that the peer yields more often than it is measured */
 #define ROUND_TRIPS 1000
@@ -18,14 +21,16 @@
 #define BATCH 64
 #define BATCHES 16
 
-static uint32_t peer(void)
+static uint32_t peer; /* VM number of the one that is measured with */
+
+static uint32_t peers(void)
 {
-    return wire_peer(PEER_PEER);
+    return system_page()->peers[PEER_PEER].count;
 }
 
 static void ask(uint32_t command, uint64_t number)
 {
-    wire_send(peer(), command, number, WIRE_FRAME_MIN);
+    wire_send(peer, command, number, WIRE_FRAME_MIN);
 }
 
 static void await(uint32_t command)
@@ -34,6 +39,56 @@ static void await(uint32_t command)
         wire_release();
     }
     wire_release();
+}
+
+/* The shortest of some rounds of yields. */
+static uint64_t yields(void)
+{
+    uint64_t least = UINT64_MAX;
+    for (unsigned i = 0; i < PROBES; i++) {
+        uint64_t t0 = bench_ticks();
+        loop_call(TOKLAT_IDLE, 0, 0, PROBE_YIELDS);
+        uint64_t took = bench_ticks() - t0;
+        least = took < least ? took : least;
+    }
+    return least;
+}
+
+/* Whether the peer runs on this VM's CPU: yields then take two switches instead of none. */
+static bool shares_cpu(void)
+{
+    uint64_t alone = yields();
+    ask(WIRE_YIELD, 2 * (PROBES + 1) * PROBE_YIELDS);
+    loop_call(TOKLAT_IDLE, 0, 0, PROBE_YIELDS);
+    uint64_t beside = yields();
+    ask(WIRE_ECHO, 0);
+    await(WIRE_ECHO);
+    return beside > 2 * alone;
+}
+
+/* Peers are spread over the CPUs; where this VM runs are none, perhaps. Each computes for more than
+ * its quantum, and of those that wait on other CPUs some come here, where nobody does. */
+static void stir(void)
+{
+    uint32_t first = wire_peer(PEER_PEER), count = peers();
+    for (uint32_t i = 0; i < count; i++) {
+        wire_send(first + i, WIRE_SPIN, SPINS, WIRE_FRAME_MIN);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        await(WIRE_DONE);
+    }
+}
+
+/* Makes one that does, or does not, the peer. False: there is none. */
+static bool find_peer(bool near)
+{
+    uint32_t first = wire_peer(PEER_PEER), count = peers();
+    for (peer = first; peer < first + count; peer++) {
+        if (shares_cpu() == near) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* vm_switch: both VMs yield in turn, so one turn of this loop is two switches; against NOPs. */
@@ -51,8 +106,8 @@ static void vm_switch(void)
     await(WIRE_ECHO);
 }
 
-/* notify_round_trip: a frame of 64 bytes there and back; both VMs idle while they wait. */
-static void notify_round_trip(void)
+/* A frame of 64 bytes there and back; both VMs idle while they wait. */
+static void round_trip(const char *name)
 {
     ask(WIRE_ECHO, 0);
     await(WIRE_ECHO);
@@ -63,7 +118,7 @@ static void notify_round_trip(void)
         wire_release();
     }
     uint64_t t1 = bench_ticks();
-    bench_report_whole("notify_round_trip", t1 - t0, ROUND_TRIPS);
+    bench_report_whole(name, t1 - t0, ROUND_TRIPS);
 }
 
 /* Has the peer stay away, and waits until it does. */
@@ -81,15 +136,15 @@ static void resume(void)
     await(WIRE_DONE);
 }
 
-/* packet_vm_to_vm: a doorbell for one frame of 100 bytes to a VM that needs no waking, against the
+/* A doorbell for one frame of 100 bytes to a VM that needs no waking, against the
  * same stores with a NOP. */
-static void packet_vm_to_vm(void)
+static void packet(const char *name)
 {
     volatile uint16_t dummy = 0;
     uint64_t whole = 0, loop = 0;
     for (unsigned i = 0; i < BATCHES; i++) {
         hold(WIRE_HOLD_QUIET);
-        wire_repeat(peer(), WIRE_FRAME_UDP);
+        wire_repeat(peer, WIRE_FRAME_UDP);
         uint64_t t0 = bench_ticks();
         loop_doorbell(wire_tx_idx(), &dummy, BATCH);
         uint64_t t1 = bench_ticks();
@@ -99,14 +154,14 @@ static void packet_vm_to_vm(void)
         loop += t2 - t1;
         resume();
     }
-    bench_report("packet_vm_to_vm", whole, loop, 0, BATCHES * BATCH);
+    bench_report(name, whole, loop, 0, BATCHES * BATCH);
 }
 
 /* One doorbell for 64 frames to the peer, which does not run. */
 static uint64_t send_batch(uint32_t command)
 {
     hold(command);
-    wire_repeat(peer(), WIRE_FRAME_MIN);
+    wire_repeat(peer, WIRE_FRAME_MIN);
     *wire_tx_idx() = BATCH;
     uint64_t t0 = bench_ticks();
     doorbell(1u << TOKLAT_QUEUE_NET_TX);
@@ -128,12 +183,28 @@ static void event_batched(void)
     bench_report("event_batched", with, without, 0, BATCHES * BATCH);
 }
 
+/* packet_between_cpus is what the sender's CPU does, round_trip_between_cpus what both do. */
 void measure_pair(void)
 {
-    vm_switch();
-    notify_round_trip();
-    packet_vm_to_vm();
-    event_batched();
+    if (peers() > 1) {
+        stir();
+    }
+    if (find_peer(true)) {
+        vm_switch();
+        round_trip("notify_round_trip");
+        packet("packet_vm_to_vm");
+        event_batched();
+        if (!shares_cpu()) {
+            console_printf("bench: VM %u has left this CPU\n", peer);
+        }
+    }
+    if (find_peer(false)) {
+        round_trip("round_trip_between_cpus");
+        packet("packet_between_cpus");
+        if (shares_cpu()) {
+            console_printf("bench: VM %u has come to this CPU\n", peer);
+        }
+    }
 }
 
 /* Answers, idles, throws away what came and answers again. */
@@ -165,6 +236,11 @@ void peer_run(void)
         case WIRE_YIELD:
             wire_release();
             loop_call(TOKLAT_IDLE, 0, 0, number);
+            break;
+        case WIRE_SPIN:
+            loop_busy(number, 0);
+            m->command = WIRE_DONE;
+            wire_return();
             break;
         case WIRE_HOLD_QUIET:
         case WIRE_HOLD:

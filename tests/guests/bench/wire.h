@@ -16,6 +16,7 @@
 enum wire_command {
     WIRE_ECHO,       /* send it back */
     WIRE_YIELD,      /* give the CPU away `number` times */
+    WIRE_SPIN,       /* compute for `number` turns of a loop, answer */
     WIRE_HOLD,       /* answer, idle for `number` ns or until an event, throw frames away, answer */
     WIRE_HOLD_QUIET, /* the same, but wanting no events from the ring */
     WIRE_DONE,       /* an answer */
