@@ -24,7 +24,8 @@ EL2_MACHINE := -march=armv8-a -mgeneral-regs-only -mstrict-align -mno-outline-at
 # Sequences that Cortex-A53 may execute wrongly are avoided by gcc and ld, of which the second is
 # given these by the first; tools/check-errata looks.
 CORTEX_A53 := -mfix-cortex-a53-835769 -mfix-cortex-a53-843419
-EL2_CFLAGS := $(CORTEX_A53) -std=gnu11 -O2 -g -ffreestanding -fpie -fvisibility=hidden $(EL2_MACHINE) \
+EL2_CFLAGS := $(CORTEX_A53) \
+	-std=gnu11 -O2 -g -ffreestanding -fpie -fvisibility=hidden $(EL2_MACHINE) \
 	-fno-stack-protector -fno-common -fno-asynchronous-unwind-tables -fno-strict-aliasing \
 	-ffixed-x18 -ffunction-sections -fdata-sections -flto=auto \
 	-falign-functions=4 -falign-jumps=4 -falign-loops=4

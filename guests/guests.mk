@@ -20,7 +20,8 @@ LWIP_STAMP := $(LWIP)/.source
 
 # What Cortex-A53 may execute wrongly, as in el2.mk.
 CORTEX_A53 := -mfix-cortex-a53-835769 -mfix-cortex-a53-843419
-GUEST_CFLAGS := $(CORTEX_A53) -std=gnu11 -O2 -g -ffreestanding -fbuiltin -march=armv8-a -mgeneral-regs-only \
+GUEST_CFLAGS := $(CORTEX_A53) \
+    -std=gnu11 -O2 -g -ffreestanding -fbuiltin -march=armv8-a -mgeneral-regs-only \
     -mstrict-align -mno-outline-atomics -fno-pie -fno-stack-protector -fno-common \
     -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
     -I. -nostdinc -isystem guests/rt/libc
