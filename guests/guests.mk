@@ -29,7 +29,7 @@ GUEST_INCLUDE := -isystem $(shell $(GUEST_CC) -print-file-name=include 2>/dev/nu
 GUEST_WARNINGS := -Wall -Wextra -Werror -Wshadow -Wundef -Wvla -Wmissing-prototypes -Wconversion
 GUEST_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--gc-sections \
     -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack \
-    -Wl,-T,guests/rt/guest.ld
+    -Wl,--fix-cortex-a53-843419=adr -Wl,-T,guests/rt/guest.ld
 
 # The runtime without and with the network.
 RT_SOURCES := $(addprefix guests/rt/,start.S start.c console.c events.c heap.c http.c random.c \
