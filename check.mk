@@ -27,11 +27,11 @@ CPPCHECK := cppcheck --quiet --std=c11 --platform=unix64 --error-exitcode=1 --in
 
 C_FOLDERS := abi arch core dev mm sched guests tests tools
 
-.PHONY: check-format check-words check-layers check-size check-boot-code check-cppcheck \
-	check-clang
+.PHONY: check-format check-words check-layers check-size check-boot-code check-errata \
+	check-cppcheck check-clang
 
-check: all check-format check-words check-layers check-size check-boot-code check-clang \
-	check-cppcheck
+check: all check-format check-words check-layers check-size check-boot-code check-errata \
+	check-clang check-cppcheck
 	@echo 'check: nothing found'
 
 check-format:
@@ -46,6 +46,9 @@ check-size: $(EL2_ELF)
 
 check-boot-code: $(EL2_ELF)
 	$(call say,CHECK,boot code) tools/$@ $<
+
+check-errata: $(EL2_ELF) $(GUEST_IMAGES)
+	$(call say,CHECK,errata) tools/$@ $^
 
 check-cppcheck: build/check/cppcheck.ok
 build/check/cppcheck.ok: $(shell find $(C_FOLDERS) -name '*.[ch]') .cppcheck check.mk

@@ -21,7 +21,12 @@ EL2_OBJ := $(patsubst %,build/el2/%.o,$(basename $(EL2_C) $(EL2_S)))
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wundef -Wvla -Wmissing-prototypes -Wconversion
 # What clang needs as well to read the sources as gcc does.
 EL2_MACHINE := -march=armv8-a -mgeneral-regs-only -mstrict-align -mno-outline-atomics
-EL2_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fpie -fvisibility=hidden $(EL2_MACHINE) \
+# Sequences that Cortex-A53 may execute wrongly are avoided by gcc, and by ld, which gcc tells.
+# All of EL2 is within the reach of an ADR; the sections for what is not ("full") move the code that
+# ld has looked at already. tools/check-errata looks.
+CORTEX_A53 := -mfix-cortex-a53-835769 -mfix-cortex-a53-843419
+EL2_CFLAGS := $(CORTEX_A53) \
+	-std=gnu11 -O2 -g -ffreestanding -fpie -fvisibility=hidden $(EL2_MACHINE) \
 	-fno-stack-protector -fno-common -fno-asynchronous-unwind-tables -fno-strict-aliasing \
 	-ffixed-x18 -ffunction-sections -fdata-sections -flto=auto \
 	-falign-functions=4 -falign-jumps=4 -falign-loops=4
@@ -29,7 +34,8 @@ EL2_INCLUDE := -I. -isystem core/base/libc -isystem build/libfdt/include \
 	-isystem build/lz4/include
 LIBRARY_HEADERS := build/libfdt/.headers build/lz4/.headers
 EL2_LDFLAGS := -static-pie -nostdlib -Wl,--no-dynamic-linker -Wl,--gc-sections \
-	-Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--build-id=none -Wl,-T,$(EL2_LD)
+	-Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--build-id=none \
+	-Wl,--fix-cortex-a53-843419=adr -Wl,-T,$(EL2_LD)
 
 $(EL2_BIN): $(EL2_ELF)
 	$(call say,OBJCOPY,$@) $(OBJCOPY) -O binary $< $@

@@ -18,7 +18,10 @@ LWIP_VERSION := 2.1.3
 LWIP := $(BUILD)/guests/lwip-$(LWIP_VERSION)
 LWIP_STAMP := $(LWIP)/.source
 
-GUEST_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fbuiltin -march=armv8-a -mgeneral-regs-only \
+# What Cortex-A53 may execute wrongly, as in el2.mk.
+CORTEX_A53 := -mfix-cortex-a53-835769 -mfix-cortex-a53-843419
+GUEST_CFLAGS := $(CORTEX_A53) \
+    -std=gnu11 -O2 -g -ffreestanding -fbuiltin -march=armv8-a -mgeneral-regs-only \
     -mstrict-align -mno-outline-atomics -fno-pie -fno-stack-protector -fno-common \
     -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
     -I. -nostdinc -isystem guests/rt/libc
@@ -26,7 +29,7 @@ GUEST_INCLUDE := -isystem $(shell $(GUEST_CC) -print-file-name=include 2>/dev/nu
 GUEST_WARNINGS := -Wall -Wextra -Werror -Wshadow -Wundef -Wvla -Wmissing-prototypes -Wconversion
 GUEST_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--gc-sections \
     -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack \
-    -Wl,-T,guests/rt/guest.ld
+    -Wl,--fix-cortex-a53-843419=adr -Wl,-T,guests/rt/guest.ld
 
 # The runtime without and with the network.
 RT_SOURCES := $(addprefix guests/rt/,start.S start.c console.c events.c heap.c http.c random.c \

@@ -154,6 +154,9 @@ static enum err write_page(struct writer *w, uint32_t page, pte_t pte)
     if (w->room_end - w->to < (ptrdiff_t)PAGE_SIZE) {
         return ERR_RANGE;
     }
+    if (w->space->layout->own_mmu) { /* it may have written past the caches, which hold older */
+        dcache_clean_poc(arch_ptr(pte_pa(pte)), PAGE_SIZE);
+    }
     enum store_coding coding;
     uint32_t bytes = codec_encode(arch_ptr(pte_pa(pte)), base, w->to, &coding);
     const uint64_t *bitmap = (const void *)w->to;

@@ -4,12 +4,15 @@
  *
  * Runs with MMU and caches off until mmu_start(): no atomics, no unaligned accesses.
  */
+#include <libfdt.h>
+
 #include "arch/arm64/boot_tree.h"
 #include "arch/arm64/cpu.h"
 #include "arch/arm64/mmu.h"
 #include "arch/arm64/smp.h"
 #include "arch/cpu.h"
 #include "arch/machine.h"
+#include "arch/memory.h"
 #include "core/base/log.h"
 
 extern char image_start[], boot_end[], text_end[], rodata_end[], image_end[];
@@ -36,9 +39,12 @@ static void describe(const void *fdt)
 
 void boot_main(const void *fdt, uint64_t level)
 {
+    /* The tree is read past the caches, and no protocol has the loader clean it. */
+    dcache_clean_poc(fdt, sizeof(struct fdt_header));
     if (!boot_tree_is_sound(fdt) || (uint64_t)fdt >> BOOT_ADDRESS_BITS) {
         cpu_halt(); /* nothing is known of the machine, not even where its console is */
     }
+    dcache_clean_poc(fdt, fdt_totalsize(fdt));
     describe(fdt);
     if (level != 2) {
         machine_wrong_level(&machine, (unsigned)level);

@@ -50,6 +50,9 @@ static unsigned normalise(struct machine_range *r, unsigned n)
     sort_ranges(r, n);
     unsigned out = 0;
     for (unsigned i = 0; i < n; i++) {
+        if (r[i].bytes == 0) {
+            continue;
+        }
         if (out && r[i].base <= end_of(&r[out - 1])) {
             r[out - 1].bytes = MAX(end_of(&r[i]), end_of(&r[out - 1])) - r[out - 1].base;
         } else {
@@ -174,6 +177,26 @@ static void find_reservations(struct machine *m, const void *fdt)
     }
 }
 
+/* Takes a region out of RAM. One in the middle of a range makes two of it. */
+static void cut(struct machine *m, uint64_t base, uint64_t bytes)
+{
+    uint64_t start = ALIGN_DOWN(base, PAGE_SIZE);
+    uint64_t end = ALIGN_UP(base + bytes, PAGE_SIZE);
+    m->ram_count = normalise(m->ram, m->ram_count);
+    for (unsigned i = 0; i < m->ram_count; i++) {
+        struct machine_range was = m->ram[i];
+        if (start >= end_of(&was) || end <= was.base) {
+            continue;
+        }
+        m->ram[i].bytes = start > was.base ? start - was.base : 0;
+        if (end < end_of(&was)) {
+            add_ram(m, end, end_of(&was) - end);
+            break; /* it reaches no further range */
+        }
+    }
+    m->ram_count = normalise(m->ram, m->ram_count);
+}
+
 /* A region of which the tree does not say rightly where it is from here (without "ranges") is
  * taken where its parent has it: the two are the same where firmware means well. */
 static void use_region(struct machine *m, const void *fdt, int node)
@@ -190,6 +213,9 @@ static void use_region(struct machine *m, const void *fdt, int node)
             return;
         }
         use(m, base, bytes);
+        if (fdt_getprop(fdt, node, "no-map", NULL)) {
+            cut(m, base, bytes); /* not even read ahead (Devicetree Specification 0.4, 3.5.4) */
+        }
     }
 }
 

@@ -23,8 +23,8 @@ _Static_assert(CPUS_MAX == 8, "head.S, vectors.S");
 /* Arm ARM D19.2: registers that decide what a guest may do without EL2. */
 static void trap_configure(void)
 {
-    write_sysreg(hcr_el2, HCR_GUEST_FLAT);
     write_sysreg(vttbr_el2, stage2_nobody());
+    stage1_reset();
     write_sysreg(cptr_el2, CPTR_BASE | CPTR_TFP);
     uint64_t counters = (read_sysreg(pmcr_el0) >> 11) & 0x1f;
     write_sysreg(mdcr_el2,
@@ -34,7 +34,11 @@ static void trap_configure(void)
     write_sysreg(vpidr_el2, read_sysreg(midr_el1));
     write_sysreg(vmpidr_el2, 1ull << 31); /* every VM is a uniprocessor: CPU 0 of 1 */
     write_sysreg(vbar_el2, (uint64_t)vectors);
-    write_sysreg(sctlr_el1, SCTLR_EL1_INIT);
+    isb();
+    /* What the TLB has for EL1 is of registers that firmware left: the VMID in VTTBR_EL2 was any.
+     */
+    __asm__ volatile("tlbi alle1" ::: "memory");
+    dsb(nsh);
     isb();
 }
 

@@ -57,6 +57,10 @@ void trap_el2_fault(uint64_t esr, uint64_t elr, uint64_t far, uint64_t sp) NORET
  * makes ahead of time finds nothing, whatever happens to the memory of the last VM's root. */
 uint64_t stage2_nobody(void);
 
+/* EL1's translation while a VM without translation of its own is loaded, or none: constants, which
+ * it can read. VTTBR_EL2 is nobody's. */
+void stage1_reset(void);
+
 void fp_save(struct context_extra *e);
 void fp_load(const struct context_extra *e);
 

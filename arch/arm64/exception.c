@@ -19,18 +19,51 @@ void trap_set_ops(const struct trap_ops *ops)
 /* Faults that a mapping can cure: translation, access flag and permission, at any level. */
 static bool abort_is_permanent(uint64_t esr)
 {
-    uint64_t type = ESR_FSC(esr) >> 2;
-    return type < 1 || type > 3;
+    uint64_t type = ESR_FSC_TYPE(esr);
+    return type < FSC_TRANSLATION || type > FSC_PERMISSION;
 }
 
-static void decode_abort(struct trap *t)
+/* What stage 1 of the running VM makes of an address; false: nothing. PAR_EL1 is the VM's. */
+static bool translate(uint64_t va, uint64_t *ipa)
 {
-    /* A stage 2 fault: HPFAR_EL2 has the page, FAR_EL2 the offset in it. On a fault of a stage 1
-     * table walk FAR_EL2 is the address that was walked for, so only the page counts. */
+    uint64_t saved = read_sysreg(par_el1);
+    __asm__ volatile("at s1e1r, %0" ::"r"(va) : "memory");
+    isb();
+    uint64_t par = read_sysreg(par_el1);
+    write_sysreg(par_el1, saved);
+    *ipa = par & PAR_ADDRESS;
+    return !(par & PAR_F);
+}
+
+/* Of a fault of stage 2. HPFAR_EL2 has the page, but not on a permission fault, unless it is one of
+ * a table walk of stage 1 (Arm ARM D19.2, HPFAR_EL2: UNKNOWN then). FAR_EL2 has the address, which
+ * is the page's where stage 1 is off; of a table walk's fault it is the one that was walked for. */
+static bool find_ipa(const struct context *c, struct trap *t)
+{
+    bool walk = t->esr & ESR_S1PTW, found = true;
     uint64_t page = (read_sysreg(hpfar_el2) >> 4 & 0xFFFFFFFFFull) << PAGE_SHIFT;
-    t->ipa = IPA(t->esr & ESR_S1PTW ? page : page | (t->far & PAGE_MASK));
-    t->write = t->kind == TRAP_DATA_ABORT && (t->esr & ESR_WNR) && !(t->esr & ESR_CM);
+    if (!walk && ESR_FSC_TYPE(t->esr) == FSC_PERMISSION) {
+        page = ALIGN_DOWN(t->far, PAGE_SIZE);
+        found = !c->own_mmu || translate(t->far, &page);
+    }
+    t->ipa = IPA(walk ? page : page | (t->far & PAGE_MASK));
+    return found;
+}
+
+/* Tables of stage 1 are read, also for a fetch, and written only to set flags, which faults for
+ * permission. So does cache maintenance that destroys (DC IVAC: Arm ARM D7.5.9); other maintenance
+ * has WnR set, and only needs to read. False: stage 1 was changed since. */
+static bool decode_abort(const struct context *c, struct trap *t)
+{
+    bool permission = ESR_FSC_TYPE(t->esr) == FSC_PERMISSION;
     t->permanent = abort_is_permanent(t->esr);
+    if (t->esr & ESR_S1PTW) {
+        t->kind = TRAP_DATA_ABORT;
+        t->write = permission;
+    } else if (t->kind == TRAP_DATA_ABORT) {
+        t->write = (t->esr & ESR_WNR) && (!(t->esr & ESR_CM) || permission);
+    }
+    return find_ipa(c, t);
 }
 
 static enum trap_kind trap_kind(uint64_t esr)
@@ -57,8 +90,9 @@ struct context *trap_fault(struct context *c, uint64_t serror)
 {
     struct trap t = {.esr = read_sysreg(esr_el2), .far = read_sysreg(far_el2)};
     t.kind = serror ? TRAP_SERROR : trap_kind(t.esr);
-    if (t.kind == TRAP_DATA_ABORT || t.kind == TRAP_INSTRUCTION_ABORT) {
-        decode_abort(&t);
+    bool is_abort = t.kind == TRAP_DATA_ABORT || t.kind == TRAP_INSTRUCTION_ABORT;
+    if (is_abort && !decode_abort(c, &t)) {
+        return c; /* it tries again, and takes its own fault */
     }
     return fault_handler(c, &t);
 }

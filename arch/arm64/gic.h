@@ -36,10 +36,19 @@ static inline void gic_write8(uint64_t a, uint8_t v)
 #define GICD_ISENABLER 0x100
 #define GICD_ICENABLER 0x180
 #define GICD_ICPENDR 0x280
+#define GICD_ICACTIVER 0x380
 #define GICD_IPRIORITYR 0x400
 #define GICD_ITARGETSR 0x800
+#define GICD_ICFGR 0xc00
 #define GICD_SGIR 0xf00
 
 #define GIC_PRIORITY 0xa0
+
+/* Word `i` of the registers that `frame` has for 32 interrupts each: none of them is enabled,
+ * pending, or active since firmware took it. */
+void gic_quieten(uint64_t frame, uint32_t i);
+
+/* Enables an interrupt, of which `frame` has the registers, with the priority of all. */
+void gic_enable(uint64_t frame, uint32_t irq);
 
 #endif

@@ -18,8 +18,7 @@ static uint8_t interface[CPUS_MAX]; /* the bit of each CPU's interface */
 static enum err start_cpu(void)
 {
     interface[cpu_index()] = *(volatile uint8_t *)(gicd + GICD_ITARGETSR); /* of a banked one */
-    gic_write(gicd + GICD_ICENABLER, ~0u);
-    gic_write(gicd + GICD_ICPENDR, ~0u);
+    gic_quieten(gicd, 0);
     gic_write(gicc + GICC_PMR, 0xff);
     gic_write(gicc + GICC_CTLR, 1);
     return OK;
@@ -38,8 +37,7 @@ BOOT static enum err start(const void *fdt, int node)
     uint32_t words = (gic_read(gicd + GICD_TYPER) & 0x1f) + 1; /* of 32 interrupts */
     gic_write(gicd + GICD_CTLR, 0);
     for (uint32_t i = 1; i < words; i++) {
-        gic_write(gicd + GICD_ICENABLER + 4 * i, ~0u);
-        gic_write(gicd + GICD_ICPENDR + 4 * i, ~0u);
+        gic_quieten(gicd, i);
     }
     gic_write(gicd + GICD_CTLR, 1);
     return start_cpu();
@@ -47,11 +45,10 @@ BOOT static enum err start(const void *fdt, int node)
 
 static void enable(uint32_t irq)
 {
-    gic_write8(gicd + GICD_IPRIORITYR + irq, GIC_PRIORITY);
     if (irq >= GIC_SPI_FIRST) {
         gic_write8(gicd + GICD_ITARGETSR + irq, interface[cpu_index()]);
     }
-    gic_write(gicd + GICD_ISENABLER + irq / 32 * 4, 1u << irq % 32);
+    gic_enable(gicd, irq);
 }
 
 /* GICC_EOIR of an SGI wants the number of the CPU that sent it, GICC_IAR bits 12:10. */

@@ -23,6 +23,8 @@
 #define GICD_CTLR_RWP (1u << 31)
 #define GICD_IROUTER 0x6000
 
+#define GICR_CTLR 0x00
+#define GICR_CTLR_RWP (1u << 3)
 #define GICR_TYPER 0x08
 #define GICR_TYPER_VLPIS (1u << 1)
 #define GICR_TYPER_LAST (1u << 4)
@@ -75,10 +77,14 @@ static enum err find_redistributor(uint64_t *out)
 BOOT static enum err start_distributor(void)
 {
     uint32_t words = (gic_read(gicd + GICD_TYPER) & 0x1f) + 1;
-    gic_write(gicd + GICD_CTLR, 0);
+    /* IHI 0069, GICD_CTLR: ARE may be set while no group is enabled, and not cleared. */
+    gic_write(gicd + GICD_CTLR, gic_read(gicd + GICD_CTLR) & GICD_CTLR_ARE);
+    enum err e = wait_clear(gicd + GICD_CTLR, GICD_CTLR_RWP);
+    if (e != OK) {
+        return e;
+    }
     for (uint32_t i = 1; i < words; i++) {
-        gic_write(gicd + GICD_ICENABLER + 4 * i, ~0u);
-        gic_write(gicd + GICD_ICPENDR + 4 * i, ~0u);
+        gic_quieten(gicd, i);
         gic_write(gicd + GICD_IGROUPR + 4 * i, ~0u);
     }
     gic_write(gicd + GICD_CTLR, GICD_CTLR_ARE | GICD_CTLR_GROUP1);
@@ -92,21 +98,24 @@ static enum err start_redistributor(uint64_t r)
     if (e != OK) {
         return e;
     }
-    gic_write(r + GICR_SGI + GICD_ICENABLER, ~0u);
-    gic_write(r + GICR_SGI + GICD_ICPENDR, ~0u);
+    gic_quieten(r + GICR_SGI, 0);
     gic_write(r + GICR_SGI + GICD_IGROUPR, ~0u);
-    return OK;
+    return wait_clear(r + GICR_CTLR, GICR_CTLR_RWP);
 }
 
-static void start_interface(void)
+static enum err start_interface(void)
 {
     write_sysreg(ICC_SRE_EL2, 7); /* system registers; EL1's view of them traps */
     isb();
+    if (!(read_sysreg(ICC_SRE_EL2) & 1)) {
+        return ERR_UNSUPPORTED; /* firmware keeps them to itself (ICC_SRE_EL3) */
+    }
     write_sysreg(ICH_HCR_EL2, ICH_HCR_TRAPS);
     write_sysreg(ICC_CTLR_EL1, 0); /* EOI drops priority and deactivates */
     write_sysreg(ICC_PMR_EL1, 0xff);
     write_sysreg(ICC_IGRPEN1_EL1, 1);
     isb();
+    return OK;
 }
 
 static enum err start_cpu(void)
@@ -116,10 +125,7 @@ static enum err start_cpu(void)
     if (e == OK) {
         e = start_redistributor(*r);
     }
-    if (e == OK) {
-        start_interface();
-    }
-    return e;
+    return e == OK ? start_interface() : e;
 }
 
 BOOT static enum err start(const void *fdt, int node)
@@ -138,12 +144,11 @@ BOOT static enum err start(const void *fdt, int node)
 static void enable(uint32_t irq)
 {
     uint64_t base = irq < GIC_SPI_FIRST ? gicr[cpu_index()] + GICR_SGI : gicd;
-    gic_write8(base + GICD_IPRIORITYR + irq, GIC_PRIORITY);
     if (irq >= GIC_SPI_FIRST) {
         uint64_t route = cpu_this()->mpidr;
         *(volatile uint64_t *)(gicd + GICD_IROUTER + 8ull * irq) = route;
     }
-    gic_write(base + GICD_ISENABLER + irq / 32 * 4, 1u << irq % 32);
+    gic_enable(base, irq);
 }
 
 static uint32_t acknowledge(void)

@@ -57,6 +57,29 @@ BOOT enum err gic_decode(const void *fdt, int node, unsigned index, uint32_t *ir
     return OK;
 }
 
+/* Every interrupt is a level: no device of ours makes it less long than its cause lasts. */
+void gic_quieten(uint64_t frame, uint32_t i)
+{
+    gic_write(frame + GICD_ICENABLER + 4 * i, ~0u);
+    gic_write(frame + GICD_ICPENDR + 4 * i, ~0u);
+    gic_write(frame + GICD_ICACTIVER + 4 * i, ~0u);
+    if (i > 0) { /* of SGIs and PPIs it is the implementation's */
+        gic_write(frame + GICD_ICFGR + 8 * i, 0);
+        gic_write(frame + GICD_ICFGR + 8 * i + 4, 0);
+    }
+}
+
+/* One that firmware left to the secure world reads as 0 (IHI 0048 and IHI 0069: GICD_ISENABLER). */
+void gic_enable(uint64_t frame, uint32_t irq)
+{
+    uint64_t enabler = frame + GICD_ISENABLER + irq / 32 * 4;
+    gic_write8(frame + GICD_IPRIORITYR + irq, GIC_PRIORITY);
+    gic_write(enabler, 1u << irq % 32);
+    if (!(gic_read(enabler) & 1u << irq % 32)) {
+        log_warn("interrupt %u: firmware left it to the secure world; it will not come", irq);
+    }
+}
+
 void irq_dispatch(void)
 {
     struct cpu *cpu = cpu_this();

@@ -85,7 +85,13 @@ static inline void isb(void)
 #define ESR_WNR (1ull << 6)
 #define ESR_CM (1ull << 8)
 #define ESR_S1PTW (1ull << 7)
-#define ESR_FSC(esr) ((esr)&0x3f)
+#define ESR_FSC_TYPE(esr) (((esr)&0x3f) >> 2) /* without the level */
+#define FSC_TRANSLATION 1
+#define FSC_PERMISSION 3
+
+/* PAR_EL1 */
+#define PAR_F (1ull << 0)
+#define PAR_ADDRESS 0x0000FFFFFFFFF000ull
 
 /* PSTATE and SPSR */
 #define PSTATE_EL0T 0x0ull

@@ -10,8 +10,21 @@
 #include "core/base/log.h"
 #include "core/base/string.h"
 
+/* Between two VMs' translations comes nobody's: a walk that began with registers of both would
+ * leave entries in the TLB for the VM whose identifier VTTBR_EL2 has. The architecture lets EL2
+ * make none, but Cortex-A53, A57, A72 and A76 may speculate an AT instruction (errata 1530924,
+ * 1319537, 1319367 and 1165522). Of a VM without translation of its own only VTTBR_EL2 changes, at
+ * once. */
+static void translate_for_nobody(void)
+{
+    write_sysreg(vttbr_el2, stage2_nobody());
+    isb(); /* before stage 1 changes */
+}
+
+/* VTTBR_EL2 is loaded afterwards. */
 static void load_mmu(const struct context_extra *e)
 {
+    translate_for_nobody();
     write_sysreg(ttbr0_el1, e->ttbr0_el1);
     write_sysreg(ttbr1_el1, e->ttbr1_el1);
     write_sysreg(tcr_el1, e->tcr_el1);
@@ -20,6 +33,20 @@ static void load_mmu(const struct context_extra *e)
     write_sysreg(contextidr_el1, e->contextidr_el1);
     write_sysreg(sctlr_el1, e->sctlr_el1);
     write_sysreg(hcr_el2, HCR_GUEST_MMU);
+    isb(); /* stage 1, before VTTBR_EL2 */
+}
+
+void stage1_reset(void)
+{
+    write_sysreg(ttbr0_el1, 0);
+    write_sysreg(ttbr1_el1, 0);
+    write_sysreg(tcr_el1, 0);
+    write_sysreg(mair_el1, 0);
+    write_sysreg(amair_el1, 0);
+    write_sysreg(contextidr_el1, 0);
+    write_sysreg(sctlr_el1, SCTLR_EL1_INIT);
+    write_sysreg(hcr_el2, HCR_GUEST_FLAT);
+    isb(); /* stage 1, before VTTBR_EL2 */
 }
 
 static void save_mmu(struct context_extra *e)
@@ -31,8 +58,8 @@ static void save_mmu(struct context_extra *e)
     e->amair_el1 = read_sysreg(amair_el1);
     e->contextidr_el1 = read_sysreg(contextidr_el1);
     e->sctlr_el1 = read_sysreg(sctlr_el1);
-    write_sysreg(sctlr_el1, SCTLR_EL1_INIT);
-    write_sysreg(hcr_el2, HCR_GUEST_FLAT);
+    translate_for_nobody();
+    stage1_reset();
 }
 
 /* Two registers at a time: they lie side by side in the context, and one instruction moves both. */
@@ -75,6 +102,9 @@ static inline void save_system(struct context *c)
 
 static inline void load_system(const struct context *c)
 {
+    if (unlikely(c->own_mmu)) {
+        load_mmu(c->extra);
+    }
     LOAD2(c, sp_el0, sp_el1);
     LOAD2(c, elr_el1, spsr_el1);
     LOAD2(c, esr_el1, far_el1);
@@ -86,9 +116,6 @@ static inline void load_system(const struct context *c)
     if (unlikely(c->cntv_ctl_el0 & TIMER_ENABLE)) {
         isb(); /* the offset before the timer that counts with it */
         write_sysreg(cntv_ctl_el0, c->cntv_ctl_el0);
-    }
-    if (unlikely(c->own_mmu)) {
-        load_mmu(c->extra);
     }
 }
 
@@ -131,7 +158,7 @@ void context_unload(void)
     if (cpu->loaded) {
         save_system(cpu->loaded);
         cpu->loaded = NULL;
-        write_sysreg(vttbr_el2, stage2_nobody());
+        translate_for_nobody();
         fp_guard(cpu, NULL);
     }
 }

@@ -221,6 +221,51 @@ static void reserved_memory_without_ranges_is_respected_and_said(void **state)
     assert_non_null(strstr(said, "/reserved-memory/secret: no sound ranges; taken as it stands"));
 }
 
+static void unmapped_region(const char *name, uint64_t base, uint64_t bytes)
+{
+    fdt_node(&tree, name);
+    reg(2, (const uint64_t[]){base, bytes});
+    fdt_property(&tree, "no-map", "", 0);
+    fdt_node_end(&tree);
+}
+
+static void assert_ram(unsigned i, uint64_t base, uint64_t end)
+{
+    assert_int_equal(m.ram[i].base, base);
+    assert_int_equal(m.ram[i].base + m.ram[i].bytes, end);
+}
+
+/* At the start, in the middle, at the end, and a part of a page. */
+static void what_may_not_be_mapped_is_no_ram(void **state)
+{
+    (void)state;
+    memory();
+    begin_reserved(true);
+    unmapped_region("first", 0x3F000000, 0x1001000);
+    unmapped_region("middle", 0x43000000, 0x800);
+    unmapped_region("last", 0x4F000000, 0x1000000);
+    region("mapped", 0x44000000, 0x1000);
+    fdt_node_end(&tree);
+    read_tree();
+    assert_int_equal(m.ram_count, 2);
+    assert_ram(0, 0x40001000, 0x43000000);
+    assert_ram(1, 0x43001000, 0x4F000000);
+    assert_true(is_used(0x44000000, 0x1000));
+}
+
+static void all_of_memory_unmapped_is_none(void **state)
+{
+    (void)state;
+    memory();
+    begin_reserved(true);
+    unmapped_region("all", 0, 0x100000000);
+    fdt_node_end(&tree);
+    read_tree();
+    for (unsigned i = 0; i < m.ram_count; i++) { /* but for the tree's own pages */
+        assert_in_range(m.ram[i].base, TREE_AT & ~PAGE_MASK, TREE_AT);
+    }
+}
+
 static void reservations_that_overlap_are_joined(void **state)
 {
     (void)state;
@@ -351,6 +396,8 @@ int main(void)
         cmocka_unit_test_setup(ranges_that_overlap_or_touch_are_one, setup),
         cmocka_unit_test_setup(more_memory_than_there_is_room_for_is_said, setup),
         cmocka_unit_test_setup(reserved_memory_without_ranges_is_respected_and_said, setup),
+        cmocka_unit_test_setup(what_may_not_be_mapped_is_no_ram, setup),
+        cmocka_unit_test_setup(all_of_memory_unmapped_is_none, setup),
         cmocka_unit_test_setup(reservations_that_overlap_are_joined, setup),
         cmocka_unit_test_setup(a_reservation_of_everything_else_does_not_wrap, setup),
         cmocka_unit_test_setup(a_reservation_where_el2_lies_is_said, setup),

@@ -19,6 +19,7 @@
 #define WORDS (TOKLAT_PAGE_BYTES / 8)
 #define ROUNDS 100
 #define INHERITED 0x1D1D1D1Dull
+#define ESR_EC_INSTRUCTION_ABORT 0x21
 #define ESR_EC_DATA_ABORT 0x25
 
 TOKLAT_IMAGE(MEMORY, STACK, TOKLAT_IMAGE_CHECKPOINT | TOKLAT_IMAGE_MMU);
@@ -42,6 +43,17 @@ static bool faults_are_its_own(void)
     bool fine = expect(aborts, before + 1, "faults taken");
     fine &= expect(abort_esr >> 26, ESR_EC_DATA_ABORT, "ESR_EL1.EC");
     return expect(abort_far, NOWHERE, "FAR_EL1") && fine;
+}
+
+/* The walk for a fetch reads a table that stage 2 has to bring first: memory like any other. */
+static bool fetch_finds_its_tables(void)
+{
+    uint64_t before = aborts;
+
+    ((void (*)(void))UNTOUCHED)();
+    bool fine = expect(aborts, before + 1, "faults of fetches taken");
+    fine &= expect(abort_esr >> 26, ESR_EC_INSTRUCTION_ABORT, "ESR_EL1.EC of a fetch");
+    return expect(abort_far, UNTOUCHED, "FAR_EL1 of a fetch") && fine;
 }
 
 /* Written through the window, read at the page's own address, and the other way round. */
@@ -93,6 +105,7 @@ int guest_main(void)
         stage1_build(MEMORY, pages[0]);
         stage1_on();
     }
+    fine &= fetch_finds_its_tables();
     for (unsigned i = 0; i < ROUNDS && fine; i++) {
         unsigned page = (unsigned)(instance + i) % PAGES;
         fine = expect(watch(page, instance << 32 | i), true, "memory") && faults_are_its_own();

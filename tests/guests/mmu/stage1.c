@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Stage 1 by the Arm ARM, D8: level 2 is the root (TCR_EL1.T0SZ = 34), two tables of level 3.
+ * Stage 1 by the Arm ARM, D8: level 2 is the root (TCR_EL1.T0SZ = 34), and tables of level 3.
  *
  *   root[0]   --> low[]    memory at its own address
  *   root[256] --> high[0]  the window
+ *   root[257] --> a page that stage 2 does not have before a walk comes to it
  */
 #include "tests/guests/mmu/stage1.h"
 
@@ -23,7 +24,7 @@
 
 typedef uint64_t table_t[ENTRIES] __attribute__((aligned(4096)));
 
-static table_t root, low, high;
+static table_t root, low, high, untouched;
 volatile uint64_t aborts, abort_esr, abort_far;
 
 /* What was written with the MMU off is in memory; no cache may have something older. */
@@ -43,6 +44,7 @@ void stage1_build(uint64_t memory_bytes, const volatile void *page)
 {
     root[0] = (uintptr_t)low | TABLE;
     root[INDEX_L2(WINDOW)] = (uintptr_t)high | TABLE;
+    root[INDEX_L2(UNTOUCHED)] = (uintptr_t)untouched | TABLE;
     for (uint64_t at = TOKLAT_SYSTEM_PAGE; at < memory_bytes; at += TOKLAT_PAGE_BYTES) {
         low[INDEX_L3(at)] = at | PAGE;
     }

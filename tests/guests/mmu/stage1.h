@@ -9,8 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define WINDOW 0x20000000ull  /* virtual address of the window */
-#define NOWHERE 0x30000000ull /* virtual address that nothing is mapped at */
+#define WINDOW 0x20000000ull    /* virtual address of the window */
+#define NOWHERE 0x30000000ull   /* virtual address that nothing is mapped at */
+#define UNTOUCHED 0x20200000ull /* one whose table is a page that nobody has touched yet */
 
 /* Builds the tables for `memory_bytes` (at most 2 MiB), with the window on `page`. */
 void stage1_build(uint64_t memory_bytes, const volatile void *page);
@@ -22,7 +23,7 @@ bool stage1_is_on(void);
 /* Lays the window on another page, break before make. */
 void stage1_move_window(const volatile void *page);
 
-/* vectors.S: makes data aborts at EL1 be counted and skipped, all else the runtime's. */
+/* vectors.S: makes aborts at EL1 be counted and skipped, all else the runtime's. */
 void stage1_vectors(void);
 
 /* Aborts that were taken, and ESR_EL1 and FAR_EL1 of the last. */

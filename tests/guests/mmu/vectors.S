@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Vectors of a guest that has stage 1 faults and takes them itself: a synchronous exception from
- * EL1h is counted and the instruction skipped; all others go to the runtime's vectors.
+ * EL1h is counted and the instruction skipped, or the call of what cannot be fetched; all others go
+ * to the runtime's vectors.
  */
     .macro to_runtime number
     .balign 128
@@ -28,8 +29,12 @@ own_vectors:
     mrs x1, far_el1
     adrp x0, abort_far
     str x1, [x0, :lo12:abort_far]
+    mrs x1, esr_el1
+    lsr x1, x1, #26
+    cmp x1, #0x21               // of a fetch: to the caller
     mrs x1, elr_el1
     add x1, x1, #4
+    csel x1, x30, x1, eq
     msr elr_el1, x1
     ldp x2, x3, [sp], #16
     ldp x0, x1, [sp], #16
