@@ -365,6 +365,7 @@ static void on_kick(uint32_t irq)
         wait_while_pausing(r);
     }
     mail_take(handle);
+    move_depart(r); /* or what comes back for a VM that departs is taken for ever in this trap */
 }
 
 unsigned move_pause_others(void)
