@@ -17,6 +17,7 @@ endif
 DATED := SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH)
 
 BOARDS := rpi3 rpi4
+BOARD_TREES := $(BOARDS:%=build/boards/%.dtb)
 ifeq ($(filter $(BOARD),virt $(BOARDS)),)
 $(error BOARD=$(BOARD): it is virt, rpi3 or rpi4)
 endif
@@ -96,7 +97,6 @@ build/overlays/deployment-%.dtbo: dts/overlays/deployment.dts tools/make-tree
 	$(call say,DTC,$@) tools/make-tree $< $@ -DDEPLOYMENT='"$*"'
 
 # A tree whose console is the PL011: QEMU's first serial line. The second is free for the uplink.
-BOARD_TREES := $(BOARDS:%=build/boards/%.dtb)
 build/boards/rpi3.dtb: build/trees/bcm2837-rpi-3-b.dtb
 build/boards/rpi4.dtb: build/trees/bcm2711-rpi-4-b.dtb
 $(BOARD_TREES): build/overlays/pl011.dtbo

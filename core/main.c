@@ -18,6 +18,7 @@
 #include "core/residence.h"
 #include "core/run.h"
 #include "core/start.h"
+#include "dev/drivers/uart.h"
 
 /* Of all frames, the part that starting VMs leaves to those that live. */
 #define KEPT_SHARE 32
@@ -108,6 +109,7 @@ static void start_cpus(const struct machine *m)
         return;
     }
     run_cpus = m->cpu_count;
+    uart_share();
     for (unsigned cpu = 1; cpu < m->cpu_count; cpu++) {
         started += start_cpu(m, cpu);
     }

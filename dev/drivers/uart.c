@@ -27,6 +27,7 @@ static const struct {
 #define LOCK_TRIES 100000000u
 
 static struct lock lock;
+static bool shared;
 static const struct uart_ops *uart;
 static uintptr_t uart_base;
 static bool has_interrupts;
@@ -50,7 +51,12 @@ BOOT void uart_use(const struct uart_ops *ops, uintptr_t base)
     uart_base = base;
 }
 
-BOOT void uart_start_interrupts(void)
+BOOT void uart_share(void)
+{
+    shared = true;
+}
+
+void uart_start_interrupts(void)
 {
     has_interrupts = true;
     uart->start(uart_base);
@@ -86,7 +92,7 @@ static void write(const char *text, size_t n)
 
 void uart_write(const char *text, size_t n)
 {
-    bool locked = lock_try(&lock, LOCK_TRIES);
+    bool locked = shared && lock_try(&lock, LOCK_TRIES);
     write(text, n);
     if (locked) {
         lock_release(&lock);

@@ -31,6 +31,9 @@ const struct uart_ops *uart_find(const char *compatible);
 /* The console is the device at `base`. */
 void uart_use(const struct uart_ops *ops, uintptr_t base);
 
+/* Other CPUs will write as well. Not before the MMU is on: the lock takes exclusive accesses. */
+void uart_share(void);
+
 /* Interrupts are there: from now on the queue empties by itself. */
 void uart_start_interrupts(void);
 
