@@ -266,6 +266,9 @@ static void sleep(struct run *r)
 {
     context_unload();
     arm(r);
+    if (__atomic_load_n(&gatekeeper.evicting, __ATOMIC_RELAXED)) {
+        frame_spill(); /* frames are scarce, and who sleeps needs none */
+    }
     __atomic_store_n(&r->asleep, true, __ATOMIC_RELAXED);
     cpu_wait();
     __atomic_store_n(&r->asleep, false, __ATOMIC_RELAXED);
