@@ -18,6 +18,8 @@ import tty
 
 import pytest
 
+pytestmark = pytest.mark.own_machine
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PROGRAM = ROOT / "build/toklat-slip"
 NAMESPACE = ROOT / "tools/slip-namespace"
@@ -29,8 +31,6 @@ SECONDS = 10
 # is answered. "?" instead of an answer that does not come within argv[1] seconds.
 TALK = f"""
 import socket, sys
-
-pytestmark = pytest.mark.own_machine
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.bind(("{HOST}", 7777))
 s.settimeout(float(sys.argv[1]))
