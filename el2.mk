@@ -64,7 +64,7 @@ EL2_BOOT := \
 	$(addprefix core/,options base/devicetree) \
 	$(addprefix mm/,frame_init image store_mount store_replay) \
 	$(addprefix arch/arm64/,boot boot_tree firmware mmu) \
-	$(addprefix dev/drivers/,partition rtc_pl031)
+	$(addprefix dev/drivers/,partition rtc_pl031 rng)
 $(EL2_BOOT:%=build/el2/%.o): EL2_CFLAGS += -Os -fno-lto
 $(EL2_BOOT:%=build/el2/%.o): TO_BOOT = $(OBJCOPY) --prefix-alloc-sections=.boot $@
 

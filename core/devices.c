@@ -16,6 +16,7 @@
 #include "core/network.h"
 #include "dev/drivers/genet.h"
 #include "dev/drivers/partition.h"
+#include "dev/drivers/rng.h"
 #include "dev/drivers/rtc.h"
 #include "dev/drivers/sdhci.h"
 #include "dev/drivers/sdhost.h"
@@ -353,6 +354,20 @@ static size_t add_seed(const void *fdt, const char *name)
     return (size_t)bytes;
 }
 
+static size_t add_generator(const void *fdt, const char *compatible,
+                            size_t (*read)(uintptr_t base, void *out, size_t n))
+{
+    struct device d;
+    uint8_t drawn[RANDOM_KEY_BYTES];
+    int node = fdt_node_offset_by_compatible(fdt, -1, compatible);
+    if (node < 0 || !is_enabled(fdt, node) || map_registers(fdt, node, &d) != OK) {
+        return 0;
+    }
+    size_t n = read(d.base, drawn, sizeof(drawn));
+    random_add_entropy(drawn, n);
+    return n;
+}
+
 size_t devices_gather_entropy(const struct machine *m)
 {
     uint8_t cpu[RANDOM_KEY_BYTES];
@@ -360,6 +375,8 @@ size_t devices_gather_entropy(const struct machine *m)
     random_add_entropy(cpu, n);
     n += add_seed(m->fdt, "rng-seed");
     n += add_seed(m->fdt, "kaslr-seed");
+    n += add_generator(m->fdt, RNG_BCM2835_COMPATIBLE, rng_bcm2835_read);
+    n += add_generator(m->fdt, RNG_200_COMPATIBLE, rng_200_read);
     uint64_t now = counter_now();
     random_add_entropy(&now, sizeof(now));
     return n;
