@@ -354,8 +354,7 @@ static size_t add_seed(const void *fdt, const char *name)
     return (size_t)bytes;
 }
 
-static size_t add_generator(const void *fdt, const char *compatible,
-                            size_t (*read)(uintptr_t base, void *out, size_t n))
+static size_t add_generator(const void *fdt, const char *compatible, enum rng_kind kind)
 {
     struct device d;
     uint8_t drawn[RANDOM_KEY_BYTES];
@@ -363,7 +362,7 @@ static size_t add_generator(const void *fdt, const char *compatible,
     if (node < 0 || !is_enabled(fdt, node) || map_registers(fdt, node, &d) != OK) {
         return 0;
     }
-    size_t n = read(d.base, drawn, sizeof(drawn));
+    size_t n = rng_read(kind, d.base, drawn, sizeof(drawn));
     random_add_entropy(drawn, n);
     return n;
 }
@@ -375,8 +374,8 @@ size_t devices_gather_entropy(const struct machine *m)
     random_add_entropy(cpu, n);
     n += add_seed(m->fdt, "rng-seed");
     n += add_seed(m->fdt, "kaslr-seed");
-    n += add_generator(m->fdt, RNG_BCM2835_COMPATIBLE, rng_bcm2835_read);
-    n += add_generator(m->fdt, RNG_200_COMPATIBLE, rng_200_read);
+    n += add_generator(m->fdt, RNG_BCM2835_COMPATIBLE, RNG_BCM2835);
+    n += add_generator(m->fdt, RNG_200_COMPATIBLE, RNG_200);
     uint64_t now = counter_now();
     random_add_entropy(&now, sizeof(now));
     return n;

@@ -35,8 +35,8 @@ struct block_device *devices_block(void);
 /* Unix time in seconds, or 0 when the board has no clock. */
 uint64_t devices_read_clock(const struct machine *m);
 
-/* Feeds the machine's entropy: CPU, the board's generator, /chosen/rng-seed and kaslr-seed, counter.
- * Returns the number of bytes that an observer cannot know. */
+/* Feeds the machine's entropy: CPU, the board's generator, /chosen/rng-seed and kaslr-seed, and the
+ * counter. Returns the number of bytes that an observer cannot know. */
 size_t devices_gather_entropy(const struct machine *m);
 
 #endif

@@ -24,41 +24,37 @@
 
 #define WAIT_NS NS_PER_S
 
-static bool bcm2835_has_word(uintptr_t base)
+static bool has_word(enum rng_kind kind, uintptr_t base)
 {
-    return mmio_read32(base + BCM2835_STATUS) >> 24;
-}
-
-static bool rng200_has_word(uintptr_t base)
-{
+    if (kind == RNG_BCM2835) {
+        return mmio_read32(base + BCM2835_STATUS) >> 24;
+    }
     return mmio_read32(base + RNG200_BITS) > RNG200_BITS_MIN &&
            mmio_read32(base + RNG200_COUNT) & 0xFF;
 }
 
-static size_t take(uintptr_t base, uintptr_t data, bool (*has_word)(uintptr_t base), uint8_t *out,
-                   size_t n)
+static void turn_on(enum rng_kind kind, uintptr_t base)
+{
+    if (kind == RNG_BCM2835) {
+        mmio_write32(base + BCM2835_STATUS, BCM2835_DROPPED);
+        mmio_write32(base + BCM2835_CONTROL, 1);
+    } else {
+        mmio_write32(base + RNG200_CONTROL, 1);
+    }
+}
+
+size_t rng_read(enum rng_kind kind, uintptr_t base, void *out, size_t n)
 {
     size_t done = 0;
+    uintptr_t data = base + (kind == RNG_BCM2835 ? BCM2835_DATA : RNG200_DATA);
     uint64_t end = counter_now() + ticks_from_ns(WAIT_NS);
+    turn_on(kind, base);
     while (n - done >= sizeof(uint32_t) && counter_now() < end) {
-        if (has_word(base)) {
+        if (has_word(kind, base)) {
             uint32_t word = mmio_read32(data);
-            memcpy(out + done, &word, sizeof(word));
+            memcpy((uint8_t *)out + done, &word, sizeof(word));
             done += sizeof(word);
         }
     }
     return done;
-}
-
-size_t rng_bcm2835_read(uintptr_t base, void *out, size_t n)
-{
-    mmio_write32(base + BCM2835_STATUS, BCM2835_DROPPED);
-    mmio_write32(base + BCM2835_CONTROL, 1);
-    return take(base, base + BCM2835_DATA, bcm2835_has_word, out, n);
-}
-
-size_t rng_200_read(uintptr_t base, void *out, size_t n)
-{
-    mmio_write32(base + RNG200_CONTROL, 1);
-    return take(base, base + RNG200_DATA, rng200_has_word, out, n);
 }

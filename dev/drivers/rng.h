@@ -11,9 +11,10 @@
 #define RNG_BCM2835_COMPATIBLE "brcm,bcm2835-rng"
 #define RNG_200_COMPATIBLE "brcm,bcm2711-rng200"
 
+enum rng_kind { RNG_BCM2835, RNG_200 };
+
 /* Turns the generator on and takes up to `n` bytes, whole words; returns how many it gave within a
  * second. */
-size_t rng_bcm2835_read(uintptr_t base, void *out, size_t n);
-size_t rng_200_read(uintptr_t base, void *out, size_t n);
+size_t rng_read(enum rng_kind kind, uintptr_t base, void *out, size_t n);
 
 #endif

@@ -70,13 +70,13 @@ static void test_words_come(void **state)
     (void)state;
     uint32_t out[3] = {0};
     start(10);
-    assert_int_equal(rng_bcm2835_read(BASE, out, sizeof(out)), sizeof(out));
+    assert_int_equal(rng_read(RNG_BCM2835, BASE, out, sizeof(out)), sizeof(out));
     assert_int_equal(model.dropped, 0x40000);
     assert_int_equal(out[0], 0x11111111);
     assert_int_equal(out[2], 0x11111113);
     assert_int_equal(model.words, 7);
     start(10);
-    assert_int_equal(rng_200_read(BASE, out, sizeof(out)), sizeof(out));
+    assert_int_equal(rng_read(RNG_200, BASE, out, sizeof(out)), sizeof(out));
     assert_int_equal(out[2], 0x11111113);
 }
 
@@ -85,7 +85,7 @@ static void test_whole_words_only(void **state)
     (void)state;
     uint8_t out[8] = {0};
     start(10);
-    assert_int_equal(rng_bcm2835_read(BASE, out, 7), 4);
+    assert_int_equal(rng_read(RNG_BCM2835, BASE, out, 7), 4);
     assert_int_equal(out[4], 0);
 }
 
@@ -95,10 +95,10 @@ static void test_one_that_stops_is_not_waited_for(void **state)
     uint32_t out[4];
     start(2);
     uint64_t begun = counter_now();
-    assert_int_equal(rng_bcm2835_read(BASE, out, sizeof(out)), 8);
+    assert_int_equal(rng_read(RNG_BCM2835, BASE, out, sizeof(out)), 8);
     assert_true(counter_now() - begun < ticks_from_ns(2 * NS_PER_S));
     start(0);
-    assert_int_equal(rng_200_read(BASE, out, sizeof(out)), 0);
+    assert_int_equal(rng_read(RNG_200, BASE, out, sizeof(out)), 0);
 }
 
 int main(void)
