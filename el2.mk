@@ -44,14 +44,15 @@ $(EL2_ELF): $(EL2_OBJ) build/el2/libfdt.a build/el2/lz4.o $(EL2_LD) build/el2/fl
 	$(call say,LINK,$@) $(CC) $(EL2_CFLAGS) $(EL2_LDFLAGS) -Wl,-Map,build/toklat.map -o $@ \
 		$(EL2_OBJ) build/el2/lz4.o build/el2/libfdt.a
 
+# -MD, not -MMD: what libfdt.h includes of ours would be a system header's.
 build/el2/%.o: %.c build/el2/flags | $(LIBRARY_HEADERS)
 	@mkdir -p $(@D)
-	$(call say,CC,$<) $(CC) $(EL2_CFLAGS) $(WARNINGS) $(EL2_INCLUDE) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<) $(CC) $(EL2_CFLAGS) $(WARNINGS) $(EL2_INCLUDE) -MD -MP -c -o $@ $<
 	$(Q)$(TO_BOOT)
 
 build/el2/%.o: %.S build/el2/flags
 	@mkdir -p $(@D)
-	$(call say,AS,$<) $(CC) $(EL2_CFLAGS) $(EL2_INCLUDE) -MMD -MP -c -o $@ $<
+	$(call say,AS,$<) $(CC) $(EL2_CFLAGS) $(EL2_INCLUDE) -MD -MP -c -o $@ $<
 
 # gcc would turn the loop of memcpy() into a call of memcpy(), and calls it where none is written.
 build/el2/core/base/string.o: EL2_CFLAGS += -fno-tree-loop-distribute-patterns -fno-lto

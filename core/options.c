@@ -28,6 +28,8 @@ static const struct {
     {"store=working-set", "store=one-page", residence_set_one_page},
 };
 
+static unsigned unknown; /* arguments; firmware of the Raspberry Pi adds some for Linux */
+
 static void apply(const char *word)
 {
     if (!strncmp(word, SLIP_OPTION, sizeof(SLIP_OPTION) - 1)) {
@@ -40,10 +42,12 @@ static void apply(const char *word)
             return;
         }
     }
-    log_warn("boot argument \"%s\" is none of events=batched|synchronous, compensation=on|off, "
-             "idle=timeout|no-timeout, store=working-set|one-page, "
-             "slip=UART|off",
-             word);
+    if (unknown++ == 0) {
+        log_warn("boot argument \"%s\" is none of events=batched|synchronous, "
+                 "compensation=on|off, idle=timeout|no-timeout, store=working-set|one-page, "
+                 "slip=UART|off",
+                 word);
+    }
 }
 
 void options_apply(const char *bootargs)
@@ -62,7 +66,10 @@ void options_apply(const char *bootargs)
             n = 0;
         }
         if (*p == '\0') {
-            return;
+            break;
         }
+    }
+    if (unknown > 1) {
+        log_warn("%u more boot arguments are not Toklat's", unknown - 1);
     }
 }

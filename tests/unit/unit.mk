@@ -61,12 +61,12 @@ build/unit/obj/tests/unit/%.o: UNIT_ONLY = $(UNIT_CFLAGS)
 build/unit/obj/%.o: %.c build/unit/flags | $(LIBRARY_HEADERS)
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$<) $(HOST_CC) $(HOST_CFLAGS) $(UNIT_ONLY) \
-		$(HOST_INCLUDE) -MMD -MP -c -o $@ $<
+		$(HOST_INCLUDE) -MD -MP -c -o $@ $<
 
 build/fuzz/obj/%.o: %.c build/fuzz/flags | $(LIBRARY_HEADERS)
 	@mkdir -p $(@D)
 	$(call say,FUZZCC,$<) $(FUZZ_CC) -fsanitize=fuzzer-no-link $(HOST_CFLAGS) $(HOST_INCLUDE) \
-		-MMD -MP -c -o $@ $<
+		-MD -MP -c -o $@ $<
 
 build/unit/flags: FORCE
 	$(call remember,$(HOST_CC) $(HOST_CFLAGS) $(UNIT_CFLAGS) $(HOST_INCLUDE))
