@@ -16,6 +16,7 @@ from store_image import listed
 
 HEAD = '/dts-v1/;\n/ { compatible = "toklat,deployment-v1";\n'
 UNTOUCHED = 20  # web VMs that nobody asks
+THREADS = 16  # that ask at a time: Machine.status_of_all
 
 
 class Direct:
@@ -200,7 +201,10 @@ def test_a_shutdown_keeps_all(three_boots):
 
 
 def test_after_a_power_cut_each_goes_on_from_its_last_record(three_boots):
-    assert set(requests(three_boots[2])) == {2, 3}
+    # The portal has left, too, perhaps with requests on their way, which it sends once more.
+    counts = requests(three_boots[2])
+    assert {2, 3} <= set(counts) <= {2, 3, 4}
+    assert counts.count(4) <= THREADS
     assert requests(three_boots[2]).count(3) > VMS / 3, "what had left was on the store"
 
 
