@@ -368,19 +368,30 @@ static void on_kick(uint32_t irq)
     move_depart(r); /* or what comes back for a VM that departs is taken for ever in this trap */
 }
 
+/* Waits until CPU `cpu` stands still, or does not; false: not by `end`. */
+static bool wait_for_pause(unsigned cpu, bool paused, uint64_t end)
+{
+    bool now;
+    do {
+        now =
+            __atomic_load_n(&runs[cpu].paused, __ATOMIC_ACQUIRE); /* partner: wait_while_pausing */
+    } while (now != paused && counter_now() < end);
+    return now == paused;
+}
+
 unsigned move_pause_others(void)
 {
     unsigned silent = 0;
     uint64_t end = counter_now() + ticks_from_ns(PAUSE_NS);
+    for (unsigned cpu = 1; cpu < run_cpus; cpu++) {
+        (void)wait_for_pause(cpu, false, end); /* it may still be on its way out of the last one */
+    }
     __atomic_store_n(&pausing, true, __ATOMIC_RELEASE); /* partner: wait_while_pausing */
     for (unsigned cpu = 1; cpu < run_cpus; cpu++) {
-        if (!runs[cpu].online) {
-            continue;
+        if (runs[cpu].online) {
+            irq_send(cpu);
+            silent |= (unsigned)!wait_for_pause(cpu, true, end) << cpu;
         }
-        irq_send(cpu);
-        while (!__atomic_load_n(&runs[cpu].paused, __ATOMIC_ACQUIRE) && counter_now() < end) {
-        }
-        silent |= (unsigned)!__atomic_load_n(&runs[cpu].paused, __ATOMIC_ACQUIRE) << cpu;
     }
     return silent;
 }
