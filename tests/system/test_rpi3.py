@@ -8,16 +8,14 @@ import subprocess
 
 import pytest
 
+from boards import BOOT_SECONDS, TOOL_SECONDS, serves_and_stores, wait_for_vms
 from machine import ROOT, Machine, make_deployment
 from test_slip import fetch
 from test_slip_host import needs_namespace
 
 pytestmark = pytest.mark.own_machine
 
-TOOL_SECONDS = 30
-BOOT_SECONDS = 120
 HEADER_MAGIC = slice(56, 60)  # of an arm64 Image: "ARM\x64"
-CARD_BYTES = 4 << 30
 PAGE = 4096
 
 SLEEPERS = """/dts-v1/;
@@ -49,10 +47,6 @@ def tree_fixture(tmp_path):
 
 def spoil(*command):
     subprocess.run([str(word) for word in command], check=True, timeout=TOOL_SECONDS)
-
-
-def wait_for_vms(machine):
-    machine.wait_for(r"^toklat: group web: template of", BOOT_SECONDS)
 
 
 def test_all_of_it_is_found(initrd):
@@ -202,14 +196,7 @@ def test_without_a_console_vms_are_served(initrd, tree):
 def test_store_on_the_card_and_vms_behind_the_line(initrd, tmp_path):
     """All at once: four CPUs, SLIP, the card, power-off; then what was written comes back."""
     store = tmp_path / "card.img"
-    with Machine(initrd=initrd, board="rpi3", store=store) as machine:
-        wait_for_vms(machine)
-        assert "store device sd-card" in machine.console()
-        answers, _ = fetch(machine.line, "/", "/vm/1/", "/vm/4/")
-        assert [answer.split()[0] for answer in answers] == ["200"] * 3
-        machine.send_key("Q")
-        assert machine.wait_for_end(60) == 0
-    spoil(ROOT / "build/toklat", "store", "verify", store)
+    serves_and_stores("rpi3", initrd, store)
     with Machine(initrd=initrd, board="rpi3", store=store) as machine:
         machine.wait_for(r"^toklat: store: .*", BOOT_SECONDS)
         answers, _ = fetch(machine.line, "/vm/4/status.json")

@@ -7,12 +7,9 @@ import subprocess
 
 import pytest
 
+from boards import BOOT_SECONDS, TOOL_SECONDS, serves_and_stores, wait_for_vms
 from machine import ROOT, Machine, make_deployment
-from test_slip import fetch
 from test_slip_host import needs_namespace
-
-BOOT_SECONDS = 120
-TOOL_SECONDS = 30
 
 
 def has_board():
@@ -30,10 +27,6 @@ pytestmark = [
 @pytest.fixture(name="initrd", scope="module")
 def initrd_fixture(tmp_path_factory):
     return make_deployment("dts/web.dts", tmp_path_factory.mktemp("web"), {"VMS": 4})
-
-
-def wait_for_vms(machine):
-    machine.wait_for(r"^toklat: group web: template of", BOOT_SECONDS)
 
 
 def test_all_of_it_is_found(initrd):
@@ -72,13 +65,4 @@ def test_it_is_powered_off_and_reset(initrd):
 
 @needs_namespace
 def test_store_on_the_card_and_vms_behind_the_line(initrd, tmp_path):
-    store = tmp_path / "card.img"
-    with Machine(initrd=initrd, board="rpi4", store=store) as machine:
-        wait_for_vms(machine)
-        assert "store device sd-card" in machine.console()
-        answers, _ = fetch(machine.line, "/", "/vm/1/", "/vm/4/")
-        assert [answer.split()[0] for answer in answers] == ["200"] * 3
-        machine.send_key("Q")
-        assert machine.wait_for_end(60) == 0
-    subprocess.run([ROOT / "build/toklat", "store", "verify", store], check=True,
-                   timeout=TOOL_SECONDS)
+    serves_and_stores("rpi4", initrd, tmp_path / "card.img")
