@@ -28,5 +28,6 @@
 #define TCP_SND_BUF (8 * TCP_MSS)
 #define TCP_SND_QUEUELEN 32
 #define TCP_QUEUE_OOSEQ 1
+#define TCP_SYNMAXRTX 12 /* the most that lwIP takes: 6 s of SESSION_SYN_MS, beyond CONNECT_MS */
 
 #endif

@@ -21,7 +21,7 @@
 /* Limits, in ms and bytes. Deadlines are looked at every 500 ms. */
 #define SESSION_HEAD_MS 10000   /* from a request's first byte, or the connection's, to its head */
 #define SESSION_KEEP_MS 15000   /* between requests */
-#define SESSION_CONNECT_MS 2000 /* the VM accepts: else 504 */
+#define SESSION_CONNECT_MS 5000 /* the VM accepts, be it after a wait for memory: else 504 */
 #define SESSION_SYN_MS 500      /* between attempts to connect to a VM */
 #define SESSION_ANSWER_MS 10000 /* from the request sent to the response's head: else 504 */
 #define SESSION_STALL_MS 20000  /* without any progress while bodies are relayed */
