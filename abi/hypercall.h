@@ -14,7 +14,7 @@
 /* Version of the virtual architecture: major in the upper half, minor in the lower. A guest runs
  * on an EL2 of the same major and of the same or a later minor. */
 #define TOKLAT_ABI_MAJOR 1
-#define TOKLAT_ABI_MINOR 0
+#define TOKLAT_ABI_MINOR 1
 #define TOKLAT_ABI_VERSION ((TOKLAT_ABI_MAJOR << 16) | TOKLAT_ABI_MINOR)
 
 #define TOKLAT_CALL(n) (0xC6000000 + (n))
@@ -27,7 +27,7 @@
 #define TOKLAT_DOORBELL TOKLAT_CALL(5)      /* (queue mask) -> status */
 #define TOKLAT_CONSOLE_WRITE TOKLAT_CALL(6) /* (address, length) -> bytes written or status */
 #define TOKLAT_PAGE_RELEASE TOKLAT_CALL(7)  /* (address, pages) -> pages freed or status */
-#define TOKLAT_VM_CONTROL TOKLAT_CALL(8)    /* (operation, ...): supervisor only */
+#define TOKLAT_VM_CONTROL TOKLAT_CALL(8)    /* (operation, ...): the supervisor only; abi/control.h */
 #define TOKLAT_CALLS 9
 
 /* Discovery of the service by the calls that the convention sets aside for it. */
@@ -68,10 +68,5 @@
 #define TOKLAT_QUEUE_NET_TX 1
 #define TOKLAT_QUEUES 2
 #define TOKLAT_QUEUE_SIZE_MAX 256
-
-/* TOKLAT_VM_CONTROL operations. */
-#define TOKLAT_VM_CREATE 0  /* (image index) -> VM number; nothing of it runs yet */
-#define TOKLAT_VM_START 1   /* (VM number) -> status; it becomes runnable */
-#define TOKLAT_VM_DESTROY 2 /* (VM number) -> status; its memory is free when the call returns */
 
 #endif

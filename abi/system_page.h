@@ -28,13 +28,14 @@
 #define TOKLAT_PEERS_MAX 8
 #define TOKLAT_ARGS_BYTES 256
 #define TOKLAT_NAME_BYTES 24
+#define TOKLAT_CONSOLE_IN_BYTES 128
 
 /* Events. A set bit says that something happened at least once since the bit was last taken. */
 #define TOKLAT_EVENT_TIMER (1ull << 0)    /* idle's timeout passed, or CNTV fired */
 #define TOKLAT_EVENT_NET_RX (1ull << 1)   /* the receive queue has used buffers */
 #define TOKLAT_EVENT_NET_TX (1ull << 2)   /* the transmit queue has used buffers */
 #define TOKLAT_EVENT_DISK (1ull << 3)     /* reserved */
-#define TOKLAT_EVENT_CONSOLE (1ull << 4)  /* reserved */
+#define TOKLAT_EVENT_CONSOLE (1ull << 4)  /* console_in has bytes; the journal has (supervisor) */
 #define TOKLAT_EVENT_PRESSURE (1ull << 5) /* EL2 wants frames back: release what you can */
 #define TOKLAT_EVENT_RESUMED (1ull << 6)  /* the identity below is new: clone or restore */
 #define TOKLAT_EVENT_SHUTDOWN (1ull << 7) /* please exit */
@@ -74,10 +75,13 @@ struct toklat_system_page {
     uint32_t peer_count;
     struct toklat_peer peers[TOKLAT_PEERS_MAX];
     uint32_t reserved[2];
+    volatile uint32_t console_in_put;   /* bytes that EL2 has put into console_in, modulo 2^32 */
+    volatile uint32_t console_in_taken; /* the guest's: that it has taken */
+    volatile char console_in[TOKLAT_CONSOLE_IN_BYTES]; /* byte n is at n % TOKLAT_CONSOLE_IN_BYTES */
 };
 
 _Static_assert(sizeof(struct toklat_peer) == 32, "published layout");
-_Static_assert(sizeof(struct toklat_system_page) == 688, "published layout");
+_Static_assert(sizeof(struct toklat_system_page) == 824, "published layout");
 _Static_assert(sizeof(struct toklat_system_page) <= TOKLAT_PAGE_BYTES, "fits its page");
 
 #endif
