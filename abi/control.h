@@ -9,17 +9,16 @@
 #ifndef ABI_CONTROL_H
 #define ABI_CONTROL_H
 
-#include "abi/system_page.h"
-
 /* --- operations: x1; arguments from x2 on --------------------------------------------------- */
 
-#define TOKLAT_VM_CREATE 0     /* (group) -> number of a new VM; nothing of it runs yet */
-#define TOKLAT_VM_START 1      /* (VM) -> 0; a defined one becomes runnable, a dead one begins anew */
-#define TOKLAT_VM_DESTROY 2    /* (VM) -> 0; its memory is free when the call returns */
-#define TOKLAT_VM_PAUSE 3      /* (VM) -> 0; it keeps what it has, and runs no more until RESUME */
-#define TOKLAT_VM_RESUME 4     /* (VM) -> 0 */
-#define TOKLAT_VM_RESTART 5    /* (VM) -> 0; begins anew from its template, with a new generation */
-#define TOKLAT_VM_CHECKPOINT 6 /* (VM) -> 0; its record is being written: toklat_vm.record tells */
+#define TOKLAT_VM_CREATE 0  /* (group) -> number of a new VM; nothing of it runs yet */
+#define TOKLAT_VM_START 1   /* (VM) -> 0; a defined one becomes runnable, a dead one begins anew */
+#define TOKLAT_VM_DESTROY 2 /* (VM) -> 0; its memory is free when the call returns */
+#define TOKLAT_VM_PAUSE 3   /* (VM) -> 0; it keeps what it has, and runs no more until RESUME */
+#define TOKLAT_VM_RESUME 4  /* (VM) -> 0 */
+#define TOKLAT_VM_RESTART 5 /* (VM) -> 0; begins anew from its template, with a new generation */
+#define TOKLAT_VM_CHECKPOINT 6 /* (VM) -> 0; its record is being written: toklat_vm.record tells   \
+                                */
 #define TOKLAT_VM_CLONE 7      /* (VM) -> number of a new VM that goes on from where this one is */
 #define TOKLAT_VM_INPUT 8      /* (VM, address, bytes) -> bytes that its console took */
 #define TOKLAT_VM_READ 9       /* (first VM, address, count, flags) -> structs; x1: next VM, or 0 */
@@ -27,13 +26,19 @@
 #define TOKLAT_GROUP_SET 11    /* (group, what, value) -> 0 */
 #define TOKLAT_GROUP_DELETE 12 /* (group) -> 0; one that was loaded, and of which no VM exists */
 #define TOKLAT_MACHINE_READ 13 /* (address of struct toklat_machine) -> 0 */
-#define TOKLAT_JOURNAL_READ 14 /* (cursor, address, bytes) -> bytes; x1: next cursor, x2: the first */
-#define TOKLAT_IMAGE_BEGIN 15  /* (bytes) -> 0; memory for an image file; forgets an earlier one */
-#define TOKLAT_IMAGE_WRITE 16  /* (address, bytes) -> bytes of the file that are there now */
-#define TOKLAT_IMAGE_LOAD 17   /* (address of struct toklat_load) -> group; it boots its template */
+#define TOKLAT_JOURNAL_READ                                                                        \
+    14 /* (cursor, address, bytes) -> bytes; x1: next cursor, x2: the first */
+#define TOKLAT_IMAGE_BEGIN 15 /* (bytes) -> 0; memory for an image file; forgets an earlier one */
+#define TOKLAT_IMAGE_WRITE 16 /* (address, bytes) -> bytes of the file that are there now */
+#define TOKLAT_IMAGE_LOAD 17  /* (address of struct toklat_load) -> group; it boots its template */
 #define TOKLAT_OPERATIONS 18
 
-/* --- VMs --------------------------------------------------------------------------------------- */
+#ifndef __ASSEMBLER__
+
+#include "abi/system_page.h"
+
+/* --- VMs ---------------------------------------------------------------------------------------
+ */
 
 enum toklat_vm_state {
     TOKLAT_VM_DEFINED,  /* exists, and has not run yet */
@@ -69,14 +74,15 @@ struct toklat_vm {
     uint32_t shared_pages;  /* mapped from its template */
     uint32_t table_pages;
     uint32_t descriptor_bytes;
-    uint32_t pss_bytes; /* of guest pages; only with TOKLAT_VM_READ_PSS */
+    uint32_t pss_bytes;    /* of guest pages; only with TOKLAT_VM_READ_PSS */
     uint32_t record_bytes; /* in the store; 0: it has no record */
     uint64_t record;       /* where: changes with each record that is safely written */
     uint64_t cpu_ns;       /* virtual time since it was cloned */
     uint32_t rx_frames, tx_frames, rx_dropped, tx_dropped;
 };
 
-/* --- groups ------------------------------------------------------------------------------------ */
+/* --- groups ------------------------------------------------------------------------------------
+ */
 
 enum toklat_group_state {
     TOKLAT_GROUP_BOOTING, /* its template has not called checkpoint() yet */
@@ -120,7 +126,7 @@ struct toklat_load {
     char name[TOKLAT_NAME_BYTES]; /* as in a deployment, and unlike any group's */
     char file[TOKLAT_FILE_BYTES];
     char args[TOKLAT_ARGS_BYTES];
-    uint32_t reserve; /* VMs that may be created of it, at least 1 */
+    uint32_t reserve;      /* VMs that may be created of it, at least 1 */
     uint32_t memory_bytes; /* 0: as the image says */
     uint32_t weight;       /* 0: normal */
     uint32_t network;
@@ -132,7 +138,8 @@ struct toklat_load {
 /* IMAGE_BEGIN: the largest file. */
 #define TOKLAT_IMAGE_BYTES_MAX (2u * 1024 * 1024)
 
-/* --- the machine ------------------------------------------------------------------------------- */
+/* --- the machine -------------------------------------------------------------------------------
+ */
 
 #define TOKLAT_CPUS_MAX 8
 
@@ -148,11 +155,11 @@ enum toklat_frames {
 };
 
 enum toklat_held { /* why the first of the gatekeeper's queue waits: runs that left it there */
-    TOKLAT_HELD_FRAMES,
-    TOKLAT_HELD_TRANSIT,
-    TOKLAT_HELD_BUFFERS,
-    TOKLAT_HELD_TURN,
-    TOKLAT_HELD_REASONS
+                   TOKLAT_HELD_FRAMES,
+                   TOKLAT_HELD_TRANSIT,
+                   TOKLAT_HELD_BUFFERS,
+                   TOKLAT_HELD_TURN,
+                   TOKLAT_HELD_REASONS
 };
 
 struct toklat_machine {
@@ -161,8 +168,8 @@ struct toklat_machine {
     uint64_t ram_pages;
     uint64_t frames[TOKLAT_FRAMES_KINDS]; /* they add up to ram_pages */
     uint32_t cpus;
-    uint32_t groups; /* indices in use are below */
-    uint32_t vms;    /* numbers in use are up to */
+    uint32_t groups;    /* indices in use are below */
+    uint32_t vms;       /* numbers in use are up to */
     uint32_t spare_vms; /* numbers that loaded images may still get */
     struct {
         uint64_t idle_ns; /* of uptime_ns */
@@ -190,7 +197,8 @@ struct toklat_machine {
     uint64_t journal_first, journal_next; /* cursors */
 };
 
-/* --- the journal ------------------------------------------------------------------------------- */
+/* --- the journal -------------------------------------------------------------------------------
+ */
 
 /* What happened, in order: a ring of entries of 8-byte alignment, the oldest of which go first. A
  * cursor counts bytes since the machine started. JOURNAL_READ gives whole entries from `cursor` on,
@@ -233,4 +241,5 @@ _Static_assert(sizeof(struct toklat_load) == 500, "published layout");
 _Static_assert(sizeof(struct toklat_machine) == 616, "published layout");
 _Static_assert(sizeof(struct toklat_journal_entry) == 24, "published layout");
 
+#endif
 #endif

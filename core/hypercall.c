@@ -3,6 +3,7 @@
  * Hypercalls (abi/hypercall.h; docs/virtual-architecture.md). Arguments are the guest's: each is
  * checked, then the call is carried out.
  */
+#include "abi/control.h"
 #include "abi/hypercall.h"
 #include "arch/time.h"
 #include "core/group.h"

@@ -2,6 +2,7 @@
 /*
  * Steps that may happen to a machine with a disk.
  */
+#include "abi/control.h"
 #include "tests/unit/residence_steps.h"
 
 #include <stdio.h>

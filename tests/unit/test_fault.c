@@ -4,6 +4,7 @@
  * Traps that are no hypercalls: what is cured, what ends the VM and what is said of it, and FP
  * registers, which pass from VM to VM by traps alone.
  */
+#include "abi/control.h"
 #include "tests/unit/machine_test.h"
 
 #include <stdio.h>

@@ -4,6 +4,7 @@
  * The footprint that is printed, against one that is computed another way: every value of every
  * VM sorted, and every page of every table divided by hand.
  */
+#include "abi/control.h"
 #include "tests/unit/machine_test.h"
 
 #include <stdio.h>

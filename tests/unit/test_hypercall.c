@@ -4,6 +4,7 @@
  * Hypercalls: what each says to arguments of every kind, and that none disturbs more than its
  * caller (docs/virtual-architecture.md, section 6).
  */
+#include "abi/control.h"
 #include "tests/unit/machine_test.h"
 
 #define DESC GUEST_UNUSED

@@ -3,6 +3,7 @@
 /*
  * VMs between CPUs: where they run, why they move, and what becomes of what is sent to them.
  */
+#include "abi/control.h"
 #include "tests/unit/machine_cpus_test.h"
 
 static int64_t control_of(struct vm *boss, uint64_t operation, uint64_t argument)

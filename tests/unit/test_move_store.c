@@ -4,6 +4,7 @@
  * VMs between CPUs and the store: pages and frames that only the keeper can get, evictions from
  * other CPUs, shutdowns, and what crosses on the way.
  */
+#include "abi/control.h"
 #include "tests/unit/machine_cpus_test.h"
 
 /* Short messages, after which no frame fits into a ring; and no VM. */

@@ -4,6 +4,7 @@
  * Frames between VMs and the wire: whom they start, whom they wake, and who alone suffers when a
  * ring is broken or memory is short.
  */
+#include "abi/control.h"
 #include "tests/unit/machine_test.h"
 
 #include "arch/time.h"

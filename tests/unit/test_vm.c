@@ -4,6 +4,7 @@
  * The lives of VMs: that they begin as they should, in every way that they end, that every frame
  * comes back, and that what cannot begin leaves no trace.
  */
+#include "abi/control.h"
 #include "tests/unit/machine_test.h"
 
 #include "arch/time.h"

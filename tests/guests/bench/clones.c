@@ -2,6 +2,7 @@
 /*
  * Making and ending VMs, as the supervisor does.
  */
+#include "abi/control.h"
 #include "abi/hypercall.h"
 #include "guests/rt/console.h"
 #include "guests/rt/hypercall.h"

@@ -2,6 +2,7 @@
 /*
  * The measured loops, one iteration of which is always the same instructions.
  */
+#include "abi/control.h"
 #include "abi/hypercall.h"
 
 #define EVENTS_PENDING 0x1038

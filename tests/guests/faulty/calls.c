@@ -4,6 +4,7 @@
  */
 #include <stddef.h>
 
+#include "abi/control.h"
 #include "guests/rt/console.h"
 #include "guests/rt/hypercall.h"
 #include "guests/rt/image.h"
