@@ -12,6 +12,7 @@
 #include "core/group.h"
 #include "core/identity.h"
 #include "core/keys.h"
+#include "core/load.h"
 #include "core/mail.h"
 #include "core/network.h"
 #include "core/options.h"
@@ -151,6 +152,7 @@ static void read_deployment(const struct machine *m)
 static void deploy(const struct machine *m)
 {
     read_deployment(m);
+    load_init(&deployment);
     network_init(&deployment.network);
     devices_start_network(m);
     devices_start_block(m, residence_interrupt);

@@ -15,6 +15,7 @@
 #include "core/bringback.h"
 #include "core/fault.h"
 #include "core/identity.h"
+#include "core/load.h"
 #include "core/move.h"
 #include "mm/store_log.h"
 
@@ -346,6 +347,7 @@ void machine_start(void)
     host_on_idle(fall_asleep);
     host_on_poll(give_up_polling);
     start_cpus();
+    load_init(&deployment);
     network_init(&deployment.network);
     network_set_uplink(&uplink);
     if (irq_register(MACHINE_UPLINK_IRQ, on_wire) != OK ||

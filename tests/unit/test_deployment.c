@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 // sources: core/deployment.c core/deployment_node.c core/deployment_group.c core/base/fmt.c
+// sources: core/deployment_check.c
 /*
  * The deployment: what a sound one means, and what is said of each unsound one.
  */
