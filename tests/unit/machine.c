@@ -248,6 +248,12 @@ struct deployment_group *machine_add(const char *name, uint32_t count, uint32_t 
     return g;
 }
 
+void machine_spare(uint32_t n)
+{
+    deployment.spare = n;
+    deployment.vm_count += n;
+}
+
 struct elf_file *machine_image(const struct deployment_group *g)
 {
     return &images[g - deployment.groups];
