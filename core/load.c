@@ -156,17 +156,20 @@ static bool is_text(const char *text, size_t size)
     return n < size && text[n] == '\0';
 }
 
+static const struct {
+    const char *what;
+    uint32_t offset, size;
+} texts[] = {
+    {"name", offsetof(struct toklat_load, name), TOKLAT_NAME_BYTES},
+    {"file", offsetof(struct toklat_load, file), TOKLAT_FILE_BYTES},
+    {"args", offsetof(struct toklat_load, args), TOKLAT_ARGS_BYTES},
+};
+
 static enum err check_strings(struct toklat_load *l)
 {
-    const struct {
-        const char *what, *text;
-        size_t size;
-    } texts[] = {{"name", l->name, sizeof(l->name)},
-                 {"file", l->file, sizeof(l->file)},
-                 {"args", l->args, sizeof(l->args)}};
     for (unsigned i = 0; i < ARRAY_SIZE(texts); i++) {
-        if (!is_text(texts[i].text, texts[i].size)) {
-            return refuse(l, ERR_INVALID, "%s: not printable ASCII, or more than %zu characters",
+        if (!is_text((const char *)l + texts[i].offset, texts[i].size)) {
+            return refuse(l, ERR_INVALID, "%s: not printable ASCII, or more than %u characters",
                           texts[i].what, texts[i].size - 1);
         }
     }
@@ -192,19 +195,23 @@ static enum err check_peers(struct toklat_load *l)
 }
 
 /* The memory's size is checked with the image. */
+static const struct {
+    const char *what;
+    uint32_t offset, min, max;
+} numbers[] = {
+    {"reserve", offsetof(struct toklat_load, reserve), 1, DEPLOYMENT_VMS_MAX},
+    {"weight", offsetof(struct toklat_load, weight), SCHED_WEIGHT_MIN, SCHED_WEIGHT_MAX},
+    {"network", offsetof(struct toklat_load, network), NIC_NONE, NIC_UPLINK},
+    {"peer_count", offsetof(struct toklat_load, peer_count), 0, TOKLAT_PEERS_MAX},
+};
+
 static enum err check_numbers(struct toklat_load *l)
 {
-    const struct {
-        const char *what;
-        uint32_t value, min, max;
-    } numbers[] = {{"reserve", l->reserve, 1, DEPLOYMENT_VMS_MAX},
-                   {"weight", l->weight, SCHED_WEIGHT_MIN, SCHED_WEIGHT_MAX},
-                   {"network", l->network, NIC_NONE, NIC_UPLINK},
-                   {"peer_count", l->peer_count, 0, TOKLAT_PEERS_MAX}};
     for (unsigned i = 0; i < ARRAY_SIZE(numbers); i++) {
-        if (numbers[i].value < numbers[i].min || numbers[i].value > numbers[i].max) {
-            return refuse(l, ERR_RANGE, "%s: %u: from %u to %u", numbers[i].what, numbers[i].value,
-                          numbers[i].min, numbers[i].max);
+        uint32_t value, min = numbers[i].min, max = numbers[i].max;
+        memcpy(&value, (const char *)l + numbers[i].offset, sizeof(value));
+        if (value < min || value > max) {
+            return refuse(l, ERR_RANGE, "%s: %u: from %u to %u", numbers[i].what, value, min, max);
         }
     }
     return check_peers(l);
