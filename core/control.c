@@ -7,6 +7,7 @@
 #include "core/group.h"
 #include "core/hypercall.h"
 #include "core/journal.h"
+#include "core/load.h"
 #include "core/move.h"
 #include "core/operate.h"
 #include "core/residence.h"
@@ -127,7 +128,7 @@ void control_finish(struct vm *caller, struct stub *s)
 
 static struct group *find_group(uint64_t index)
 {
-    return index < group_count ? &groups[index] : NULL;
+    return index < group_count ? group_find((unsigned)index) : NULL;
 }
 
 static enum err create(struct vm *caller, uint64_t *value)
@@ -161,11 +162,53 @@ static enum err set(struct vm *caller, uint64_t *value)
     return x[3] > TOKLAT_SET_LIMIT_PAGES ? ERR_INVALID : ERR_RANGE;
 }
 
+static enum err delete (struct vm *caller, uint64_t *value) {
+    uint64_t index = caller->context.x[2]; (void)value;
+    return index < group_count ? group_delete((unsigned)index) : ERR_NOT_FOUND;
+}
+
+/* --- images --------------------------------------------------------------------------------- */
+
+static enum err begin(struct vm *caller, uint64_t *value)
+{
+    (void)value;
+    return load_begin(caller->context.x[2]);
+}
+
+static enum err write(struct vm *caller, uint64_t *value)
+{
+    const uint64_t *x = caller->context.x;
+    return load_write(caller, IPA(x[2]), x[3], value);
+}
+
+/* What is wrong is said in the caller's copy. */
+static enum err load(struct vm *caller, uint64_t *value)
+{
+    ipa_t at = IPA(caller->context.x[2]);
+    struct toklat_load l;
+    unsigned group = 0;
+    enum err e = guest_read(&caller->space, at, &l, sizeof(l));
+    if (e == OK) { /* or it could not be told */
+        e = guest_write(&caller->space, at, &l, sizeof(l));
+    }
+    if (e != OK) {
+        return e;
+    }
+    e = load_commit(&l, &group);
+    *value = group;
+    enum err told = guest_write(&caller->space, at, &l, sizeof(l));
+    return e == OK ? told : e;
+}
+
 static const operation_fn operations[TOKLAT_OPERATIONS] = {
     [TOKLAT_VM_CREATE] = create,
     [TOKLAT_VM_READ] = control_read_vms,
     [TOKLAT_GROUP_READ] = control_read_group,
     [TOKLAT_GROUP_SET] = set,
+    [TOKLAT_GROUP_DELETE] = delete,
+    [TOKLAT_IMAGE_BEGIN] = begin,
+    [TOKLAT_IMAGE_WRITE] = write,
+    [TOKLAT_IMAGE_LOAD] = load,
     [TOKLAT_MACHINE_READ] = control_read_machine,
     [TOKLAT_JOURNAL_READ] = control_read_journal,
 };
