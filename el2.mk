@@ -72,9 +72,11 @@ $(EL2_BOOT:%=build/el2/%.o): TO_BOOT = $(OBJCOPY) --prefix-alloc-sections=.boot 
 # What runs at shutdown, for somebody at the console, or once while a record is read or
 # written, is made small, not fast.
 EL2_COLD := \
-	$(addprefix core/,arrival bringback deployment_check ending fetch footprint group keys keys_store) \
-	$(addprefix core/,load residence shutdown snapshot start transit base/fmt base/log) \
-	$(addprefix mm/,store store_clean store_index store_log record record_read buddy image space) \
+	$(addprefix core/,arrival bringback ending fetch footprint group keys keys_store) \
+	$(addprefix core/,deployment_check load) \
+	$(addprefix core/,residence shutdown snapshot start transit base/fmt base/log) \
+	$(addprefix mm/,store store_clean store_index store_log record record_read buddy space) \
+	mm/image \
 	dev/virtual/console \
 	$(addprefix arch/arm64/,irq gicv2 gicv3 smp bcm2835_pm bcm2836) \
 	$(addprefix dev/drivers/,virtio_blk virtio_mmio uart pl011 sd_card sdhci sdhost) \
