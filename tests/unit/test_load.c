@@ -486,6 +486,46 @@ static void test_no_frame_in_the_middle(void **state)
     assert_in_range(loaded, 1, 63);
 }
 
+/* --- several CPUs ------------------------------------------------------------------------- */
+
+/* A VM lives and ends at another CPU, which has heard of a frame for it and hears of one later. */
+static void test_at_another_cpu(void **state)
+{
+    (void)state;
+    uint8_t frame[64];
+    deploy_boss_and_web();
+    machine_add_cpus(2);
+    machine_spare(SPARE);
+    machine_start();
+    machine_boot(RX_BUFFERS);
+    boss_has_file();
+    for (unsigned round = 0; round < 2; round++) {
+        struct group *g = load_ready("far", 2);
+        switch_to(BOSS);
+        uint32_t number = create(g);
+        assert_int_equal(control(TOKLAT_VM_START, number), 0);
+        machine_turn();
+        assert_int_equal(vm_stub(number)->where, 1);
+        machine_on(1);
+        assert_int_equal(machine_current()->stub->number, number);
+        machine_abort(IPA(GUEST_UNUSED), ACCESS_WRITE);
+        machine_on(KEEPER);
+        frame_make(frame, sizeof(frame), 0, number);
+        network_deliver(number, frame, sizeof(frame));
+        assert_int_equal(group_delete(g->index), ERR_BUSY);
+        machine_trap(TOKLAT_VM_CONTROL, TOKLAT_VM_DESTROY, number);
+        machine_turn();
+        assert_int_equal(state_of(number), VM_ABSENT);
+        switch_to(BOSS);
+        assert_int_equal(group_delete(g->index), OK);
+        network_deliver(number, frame, sizeof(frame));
+        machine_turn();
+        machine_check_settled();
+        assert_frames(&before);
+    }
+    machine_on(KEEPER);
+}
+
 /* --- with a store ------------------------------------------------------------------------- */
 
 #define DISK_SPARE 6u
@@ -626,6 +666,7 @@ int main(void)
         load_test(test_a_piece_is_not_there),
         load_test(test_few_frames),
         load_test(test_no_frame_in_the_middle),
+        cmocka_unit_test_teardown(test_at_another_cpu, teardown_machine),
         spare_disk_test(test_out_and_back),
         spare_disk_test(test_deleted_while_it_is_saved),
         spare_disk_test(test_forgotten_at_the_next_boot),
