@@ -157,9 +157,9 @@ static void describe_group(const struct group *g, struct toklat_group *out)
     string_copy(out->name, sizeof(out->name), c->name);
     string_copy(out->file, sizeof(out->file), c->image);
     out->state = g->state;
-    out->flags = (group_is_loaded(g->index) ? TOKLAT_GROUP_LOADED : 0) |
-                 (c->supervisor ? TOKLAT_GROUP_SUPERVISOR : 0) |
-                 (c->start_at_boot ? TOKLAT_GROUP_START_AT_BOOT : 0);
+    out->flags = (c->supervisor ? TOKLAT_GROUP_SUPERVISOR : 0) |
+                 (c->start_at_boot ? TOKLAT_GROUP_START_AT_BOOT : 0) |
+                 (group_is_loaded(g->index) ? TOKLAT_GROUP_LOADED : 0);
     out->network = c->reach;
     out->first_vm = c->first_vm;
     out->count = c->count;
@@ -187,12 +187,13 @@ enum err control_read_group(struct vm *caller, uint64_t *value)
     _Static_assert(TOKLAT_FILE_BYTES == DEPLOYMENT_IMAGE_NAME_BYTES, "abi/control.h");
     _Static_assert((int)TOKLAT_GROUP_READY == GROUP_READY, "abi/control.h");
     _Static_assert((int)TOKLAT_GROUP_FAILED == GROUP_FAILED, "abi/control.h");
+    _Static_assert((int)TOKLAT_GROUP_ABSENT == GROUP_ABSENT, "abi/control.h");
     const uint64_t *x = caller->context.x;
     struct toklat_group out = {.state = TOKLAT_GROUP_ABSENT};
     if (x[2] >= group_count) {
         return ERR_NOT_FOUND;
     }
-    if (group_find((unsigned)x[2])) {
+    if (group_find(x[2])) {
         describe_group(&groups[x[2]], &out);
     }
     *value = 0;

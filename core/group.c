@@ -278,7 +278,7 @@ enum err group_load(unsigned index, const struct deployment_group *config, const
 {
     struct group *g = &groups[index];
     *g = (struct group){
-        .config = config, .index = (uint8_t)index, .weight = config->weight, .state = GROUP_ABSENT};
+        .config = config, .index = (uint8_t)index, .state = GROUP_ABSENT, .weight = config->weight};
     enum err e = read_image(g, file, bytes, why);
     if (e == OK) {
         e = fits(&g->image) ? load(g) : ERR_NO_MEMORY;
