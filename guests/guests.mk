@@ -34,8 +34,8 @@ GUEST_LINK := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--gc-sections \
 GUEST_LDFLAGS := $(GUEST_LINK) -Wl,-T,guests/rt/guest.ld
 
 # The runtime without and with the network.
-RT_SOURCES := $(addprefix guests/rt/,start.S start.c console.c events.c heap.c http.c random.c \
-    time.c libc/memory.S libc/string.c libc/format.c)
+RT_SOURCES := $(addprefix guests/rt/,start.S start.c console.c events.c heap.c http.c input.c \
+    random.c time.c libc/memory.S libc/string.c libc/format.c)
 RT_NET_SOURCES := $(addprefix guests/rt/,net.c nic.c timers.c checksum.c)
 
 # lwIP 2.1.3, as far as the options in guests/rt/lwip/lwipopts.h need it.
@@ -104,6 +104,7 @@ $(eval $(call guest,stillborn,))
 $(eval $(call guest,large,))
 $(eval $(call guest,mmu,))
 $(eval $(call guest,clones,))
+$(eval $(call guest,echo,))
 $(eval $(call guest,sleeper,))
 $(eval $(call guest,spin,))
 $(eval $(call guest,bench,))
