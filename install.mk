@@ -59,7 +59,7 @@ $(SDK)/toklat-guest.pc: $(SDK)/variables
 $(SDK)/toklat-guest-net.pc: $(SDK)/variables
 	$(call say,MAKE,$@) printf '%s\n' "$$PC_GUEST_NET" >$@
 $(SDK)/variables: FORCE
-	$(call remember,$(abspath $(PREFIX)) $(ABI_VERSION) $(GUEST_CODE) $(GUEST_REGISTERS) $(GUEST_LINK))
+	$(call remember,$(PC_GUEST) $(PC_GUEST_NET))
 
 # Empty, and not installed, while the command has none.
 $(SDK)/toklat.%: $(TOOL)
