@@ -36,7 +36,7 @@ GUEST_LDFLAGS := $(GUEST_LINK) -Wl,-T,guests/rt/guest.ld
 # The runtime without and with the network.
 RT_SOURCES := $(addprefix guests/rt/,start.S start.c console.c events.c heap.c http.c input.c \
     random.c time.c libc/memory.S libc/string.c libc/format.c)
-RT_NET_SOURCES := $(addprefix guests/rt/,net.c nic.c timers.c checksum.c)
+RT_NET_SOURCES := $(addprefix guests/rt/,net.c nic.c tcp.c timers.c checksum.c)
 
 # lwIP 2.1.3, as far as the options in guests/rt/lwip/lwipopts.h need it.
 LWIP_NET_FILES := $(addprefix core/,def.c inet_chksum.c init.c ip.c mem.c memp.c netif.c pbuf.c \
