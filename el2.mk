@@ -72,8 +72,8 @@ $(EL2_BOOT:%=build/el2/%.o): TO_BOOT = $(OBJCOPY) --prefix-alloc-sections=.boot 
 # What runs at shutdown, for somebody at the console, or once while a record is read or
 # written, is made small, not fast.
 EL2_COLD := \
-	$(addprefix core/,arrival bringback ending fetch footprint group keys keys_store) \
-	$(addprefix core/,residence shutdown snapshot start transit base/fmt base/log) \
+	$(addprefix core/,arrival bringback control control_read ending fetch footprint group journal) \
+	$(addprefix core/,keys keys_store operate residence shutdown snapshot start transit base/fmt base/log) \
 	$(addprefix mm/,store store_clean store_index store_log record record_read buddy space) \
 	dev/virtual/console \
 	$(addprefix arch/arm64/,irq gicv2 gicv3 smp bcm2835_pm bcm2836) \

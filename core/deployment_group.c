@@ -7,7 +7,7 @@
 #include "sched/mux.h"
 
 /* Words of "network" in the order of enum nic_reach, and of "start". */
-static const char *const network_words[] = {"none", "internal", "uplink"};
+static const char *const network_words[] = {"none", "internal", "uplink", "control"};
 static const char *const start_words[] = {"demand", "boot"};
 static const char *const recovery_words[] = {"resume", "restart"};
 
@@ -135,7 +135,8 @@ bool deployment_group_read(const struct node *n, struct deployment_group *g)
                                         "peers",      "start",         "recovery",  "supervisor",
                                         "phandle",    "linux,phandle", NULL};
 
-    _Static_assert(NIC_NONE == 0 && NIC_INTERNAL == 1 && NIC_UPLINK == 2, "network_words");
+    _Static_assert(NIC_NONE == 0 && NIC_INTERNAL == 1 && NIC_UPLINK == 2 && NIC_CONTROL == 3,
+                   "network_words");
     memset(g, 0, sizeof(*g));
     if (!read_name(n, g) || !node_properties_known(n, known) || !has_no_children(n) ||
         !read_image(n, g) || !read_numbers(n, g) || !read_words(n, g) ||

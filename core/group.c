@@ -9,6 +9,7 @@
 #include "core/base/string.h"
 #include "core/bringback.h"
 #include "core/identity.h"
+#include "core/journal.h"
 #include "core/residence.h"
 #include "core/run.h"
 #include "core/snapshot.h"
@@ -33,6 +34,7 @@ void group_fail(struct group *g)
     g->state = GROUP_FAILED;
     g->template = NULL;
     log_error("group %s: no template, its VMs do not start", g->config->name);
+    journal_add(TOKLAT_JOURNAL_FAILED, 0, g->index, g->config->name, strlen(g->config->name));
 }
 
 void group_freeze(struct group *g)
@@ -44,6 +46,7 @@ void group_freeze(struct group *g)
     g->state = GROUP_READY;
     log_info("group %s: template of %u KiB in %u pages, %u VMs", g->config->name,
              vm->space.shared_pages * 4, vm->space.shared_pages, g->config->count);
+    journal_add(TOKLAT_JOURNAL_IMAGE, 0, g->index, g->config->name, strlen(g->config->name));
     if (g->config->start_at_boot && g->config->count) {
         g->start_next = 1;
         group_starts_due++;
@@ -139,7 +142,7 @@ BOOT static enum err load(struct group *g)
     }
     context_init(&vm->context, g->image.entry, (uint64_t)g->image.layout.pages << PAGE_SHIFT,
                  TOKLAT_SYSTEM_PAGE, g->image.flags & TOKLAT_IMAGE_MMU, vm->context.extra);
-    sched_entry_init(&vm->sched, g->config->weight, KEEPER);
+    sched_entry_init(&vm->sched, g->weight, KEEPER);
     g->template = vm;
     return OK;
 }
@@ -196,6 +199,7 @@ BOOT enum err group_define_all(const struct deployment *d)
     for (unsigned i = 0; i < group_count; i++) {
         groups[i].config = &d->groups[i];
         groups[i].index = (uint8_t)i;
+        groups[i].weight = d->groups[i].weight;
         define_stubs(&groups[i]);
     }
     return OK;

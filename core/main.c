@@ -11,6 +11,7 @@
 #include "core/devices.h"
 #include "core/group.h"
 #include "core/identity.h"
+#include "core/journal.h"
 #include "core/keys.h"
 #include "core/mail.h"
 #include "core/network.h"
@@ -175,6 +176,7 @@ void machine_main(const struct machine *m)
     start_need(machine_start_interrupts(m), "interrupt controller and timers");
     say_machine(m);
     start_memory(m);
+    journal_init();
     start_time_and_chance(m);
     residence_init();
     start_this_cpu();

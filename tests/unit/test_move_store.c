@@ -191,7 +191,7 @@ static void test_a_page_is_no_answer(void **state)
     send_to(BOSS);
     machine_disk_turn();
     assert_true(residence_counters.fetches > fetches);
-    assert_int_equal(boss->wait, WAIT_DOOM);
+    assert_int_equal(boss->wait, WAIT_VM);
     assert_int_equal(state_of(WEB_A), VM_LIVE);
     machine_turn();
     assert_ptr_equal(machine_current(), boss);
