@@ -6,6 +6,7 @@
 #   guests/guests.mk    the guest images              build/guests/*.elf
 #   tools/toklat.mk     the host's command            build/toklat
 #   tools/slip.mk       the end of a serial uplink    build/toklat-slip
+#   install.mk          make install, and the SDK that it installs
 #   deploy.mk           device tree and archive       build/deploy/*.dtb, *.cpio
 #   card.mk             for U-Boot, and for cards     build/toklat-*.itb, *.img
 #   tests/unit/unit.mk  host programs under sanitizers, unit tests and fuzzers
@@ -24,6 +25,7 @@ IMAGES :=
 VMS := 1000
 STORE = build/store/$(basename $(notdir $(DEPLOY))).img
 PORT := 8080
+API_PORT := 8081
 APPEND :=
 # What boots it: direct (QEMU, the firmware of a board) or uboot. The board: virt, rpi3 or rpi4.
 BOOT := direct
@@ -38,9 +40,12 @@ SOAK := 1000
 CUTS := 200
 POWER_CUT :=
 CROSS := aarch64-linux-gnu-
+# For make install and make uninstall.
+PREFIX := /usr/local
+DESTDIR :=
 V := 0
 
-export MEM CPU GIC SMP DEPLOY IMAGES VMS STORE PORT APPEND BOOT BOARD CARD_SIZE CROSS
+export MEM CPU GIC SMP DEPLOY IMAGES VMS STORE PORT API_PORT APPEND BOOT BOARD CARD_SIZE CROSS
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -94,6 +99,7 @@ include deploy.mk
 include card.mk
 include tools/toklat.mk
 include tools/slip.mk
+include install.mk
 include tests/unit/unit.mk
 include tests/bench/bench.mk
 include tests/bench/codec/codec.mk
@@ -104,7 +110,7 @@ all: $(EL2_BIN) guests $(INITRD) $(TOOL) $(SLIP)
 run: run-$(if $(filter virt,$(BOARD)),virt,card)
 
 run-virt: $(EL2_BIN) $(INITRD) $(TOOL) $(if $(filter uboot,$(BOOT)),$(UBOOT_DISK))
-	@exec tools/run $(INITRD)
+	@TOKEN_FILE=$(TOKEN_FILE) RUN_FILE=build/run.json exec tools/run $(INITRD)
 
 # What runs is a copy: the card that is flashed stays as it was made.
 run-card: $(CARD)
