@@ -30,7 +30,7 @@ static bool parse_number(struct http_text text, uint32_t *number)
 bool ranges_parse(struct ranges *r, struct http_text text)
 {
     bool more = true;
-    uint32_t least = 1;
+    uint64_t least = 1;
     for (r->count = 0; more; r->count++) {
         bool pair;
         struct range range;
@@ -42,7 +42,7 @@ bool ranges_parse(struct ranges *r, struct http_text text)
             return false;
         }
         r->at[r->count] = range;
-        least = range.last + 1;
+        least = (uint64_t)range.last + 1;
     }
     return true;
 }
@@ -64,7 +64,7 @@ uint64_t ranges_total(const struct ranges *r)
 {
     uint64_t total = 0;
     for (uint32_t i = 0; i < r->count; i++) {
-        total += r->at[i].last - r->at[i].first + 1;
+        total += (uint64_t)r->at[i].last - r->at[i].first + 1;
     }
     return total;
 }

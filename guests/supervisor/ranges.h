@@ -9,7 +9,7 @@
 #include "guests/supervisor/out.h"
 
 #define RANGES_MAX 64
-#define RANGES_NUMBER_MAX 1048576 /* the highest VM of any machine */
+#define RANGES_NUMBER_MAX UINT32_MAX
 
 struct ranges {
     uint32_t count;
