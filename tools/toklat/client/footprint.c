@@ -75,7 +75,7 @@ static void show_machine(const json_t *machine)
         {"free_bytes", "free"},           {"ram_bytes", "the machine's RAM"},
     };
     static const struct table_column columns[] = {
-        {"MACHINE", TABLE_CUT}, {"BYTES", TABLE_NUMBER}, {"", TABLE_NUMBER}};
+        {"MACHINE", TABLE_CUT}, {"BYTES", TABLE_NUMBER}, {"SIZE", TABLE_NUMBER}};
     struct table t;
     table_begin(&t, columns, ARRAY_SIZE(columns));
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {

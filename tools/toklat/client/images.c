@@ -45,29 +45,25 @@ const char inspect_usage[] = "Usage: toklat inspect VM|IMAGE [--json]\n"
                              "  --json   as the API has it\n";
 
 static const struct table_column columns[] = {
-    {"NAME", TABLE_CUT},     {"FILE", TABLE_CUT},        {"STATE", TABLE_STATE},
-    {"NET", TABLE_TEXT},     {"FIRST", TABLE_NUMBER},    {"VMS", TABLE_NUMBER},
-    {"LIVE", TABLE_NUMBER},  {"STORED", TABLE_NUMBER},   {"WEIGHT", TABLE_NUMBER},
-    {"LIMIT", TABLE_NUMBER}, {"TEMPLATE", TABLE_NUMBER},
+    {"NAME", TABLE_CUT},      {"FILE", TABLE_CUT},      {"STATE", TABLE_STATE},
+    {"NET", TABLE_TEXT},      {"VMS", TABLE_NUMBER},    {"LIVE", TABLE_NUMBER},
+    {"STORED", TABLE_NUMBER}, {"WEIGHT", TABLE_NUMBER}, {"TMPL", TABLE_NUMBER},
 };
 
 static void image_line(struct table *t, const json_t *image)
 {
-    char first[SIZE_BYTES], vms[SIZE_BYTES], live[SIZE_BYTES], stored[SIZE_BYTES];
-    char weight[SIZE_BYTES], limit[SIZE_BYTES], template[SIZE_BYTES];
+    char vms[SIZE_BYTES], live[SIZE_BYTES], stored[SIZE_BYTES];
+    char weight[SIZE_BYTES], template[SIZE_BYTES];
     const json_t *counts = json_object_get(image, "vms");
-    uint64_t most = member_number(image, "memory_limit_bytes");
     const char *cells[] = {
         member_text(image, "name"),
         member_text(image, "file"),
         member_text(image, "state"),
         member_text(image, "network"),
-        number_text(member_number(image, "first_vm"), first),
         number_text(member_number(image, "instances") + member_number(image, "reserve"), vms),
         number_text(member_number(counts, "live"), live),
         number_text(member_number(counts, "stored"), stored),
         number_text(member_number(image, "weight"), weight),
-        most ? size_text(most, limit) : "-",
         size_text(member_number(image, "template_bytes"), template),
     };
     table_row(t, cells);

@@ -54,7 +54,8 @@ int problem_exit(bool quiet, const char *about, long status, const char *body, s
     append(line, problem, "value");
     append(line, problem, "limit");
     if (!quiet) {
-        complain("%s%s%s (status %ld)", about ? about : "", about ? ": " : "", line, status);
+        bool named = !about || strstr(line, about);
+        complain("%s%s%s (status %ld)", named ? "" : about, named ? "" : ": ", line, status);
         if (status == 401) {
             complain("the token is TOKLAT_TOKEN, or that of the run.json that was found");
         }

@@ -121,6 +121,7 @@ static void cell(const struct table *t, unsigned i, const char *text, FILE *to, 
         n = width - mark;
     }
     size_t pad = width - n - mark;
+    colour = width > 0 ? colour : NULL;
     if (t->columns[i].kind == TABLE_NUMBER) {
         spaces(pad, to);
     }
