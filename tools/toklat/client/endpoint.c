@@ -46,8 +46,10 @@ void endpoint_list(struct endpoint_places *p, const char *exe, const char *runti
     const char *slash = exe ? strrchr(exe, '/') : NULL;
     if (slash) {
         add(p, exe, (size_t)(slash - exe), "/run.json");
-        const char *above = memrchr(exe, '/', (size_t)(slash - exe));
-        if (above) {
+        const char *above = slash;
+        while (above > exe && *--above != '/') {
+        }
+        if (above < slash) {
             add(p, exe, (size_t)(above - exe), "/build/run.json");
         }
     }

@@ -117,7 +117,7 @@ static void cell(const struct table *t, unsigned i, const char *text, FILE *to, 
     bool last = i + 1 == t->count;
     if (n > width) {
         ellipsis = terminal_ellipsis(&mark);
-        mark = MIN(mark, width);
+        mark = mark > width ? 0 : mark;
         n = width - mark;
     }
     size_t pad = width - n - mark;
@@ -125,10 +125,10 @@ static void cell(const struct table *t, unsigned i, const char *text, FILE *to, 
     if (t->columns[i].kind == TABLE_NUMBER) {
         spaces(pad, to);
     }
-    fputs_unlocked(colour ? colour : "", to);
+    fputs(colour ? colour : "", to);
     fwrite_unlocked(text, 1, n, to);
-    fputs_unlocked(mark ? ellipsis : "", to);
-    fputs_unlocked(colour ? PLAIN : "", to);
+    fputs(mark ? ellipsis : "", to);
+    fputs(colour ? PLAIN : "", to);
     *left -= width;
     if (!last) {
         size_t gap = MIN((size_t)GAP, *left);
