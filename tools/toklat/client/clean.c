@@ -40,25 +40,31 @@ static void lead_byte(struct clean *c, uint8_t byte, FILE *to)
     putc_unlocked('?', to);
 }
 
+/* A byte that goes on with a character. */
+static void next_byte(struct clean *c, uint8_t byte, FILE *to)
+{
+    c->point = c->point << 6 | (byte & 0x3Fu);
+    c->bytes[c->have++] = byte;
+    if (--c->want > 0) {
+        return;
+    }
+    if (c->point >= c->least && showable(c->point)) {
+        fwrite_unlocked(c->bytes, 1, c->have, to);
+    } else {
+        putc_unlocked('?', to);
+    }
+}
+
 void clean_write(struct clean *c, const char *text, size_t n, FILE *to)
 {
     for (size_t i = 0; i < n; i++) {
         uint8_t byte = (uint8_t)text[i];
-        if (c->want == 0) {
-            lead_byte(c, byte, to);
-        } else if ((byte & 0xC0) != 0x80) {
+        bool goes_on = (byte & 0xC0) == 0x80;
+        if (c->want > 0 && goes_on) {
+            next_byte(c, byte, to);
+        } else {
             clean_end(c, to);
             lead_byte(c, byte, to);
-        } else {
-            c->point = c->point << 6 | (byte & 0x3Fu);
-            c->bytes[c->have++] = byte;
-            if (--c->want == 0) {
-                if (c->point >= c->least && showable(c->point)) {
-                    fwrite_unlocked(c->bytes, 1, c->have, to);
-                } else {
-                    putc_unlocked('?', to);
-                }
-            }
         }
     }
 }

@@ -16,8 +16,6 @@
 #include "tools/toklat/client/deployment.h"
 #include "tools/toklat/toklat.h"
 
-extern char **environ;
-
 #define ARGUMENTS_MAX 64
 #define PATH_BYTES 256
 

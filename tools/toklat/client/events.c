@@ -24,7 +24,8 @@ const char events_usage[] =
 struct events {
     struct api *api;
     struct sse sse;
-    bool follow;
+    bool follow, any; /* any: since the machine was told of last */
+    double now;       /* when it was told of first */
 };
 
 static void put_member(const json_t *data, const char *name, const char *before)
@@ -59,18 +60,19 @@ static void text_line(const char *name, const json_t *data)
     putchar('\n');
 }
 
-static void event(void *context, const char *name, const char *text, size_t n)
+/* The machine is asked for to learn where the past ends: at an event that is newer than the first
+ * of these, or when there is none between two of them. */
+static void machine(struct events *e, const json_t *data)
 {
-    struct events *e = context;
-    if (!strcmp(name, "machine")) { /* asked for to learn where the past ends */
-        e->api->stopped = !e->follow;
-        return;
+    e->api->stopped = !e->follow && e->now > 0 && !e->any;
+    e->any = false;
+    if (e->now <= 0) {
+        e->now = member_real(data, "uptime_seconds");
     }
-    json_t *data = json_loadb(text, n, 0, NULL);
-    if (!data || e->api->stopped) {
-        json_decref(data);
-        return;
-    }
+}
+
+static void show(const char *name, json_t *data)
+{
     if (options_json) {
         json_t *line = json_pack("{s:s, s:O}", "event", name, "data", data);
         json_dumpf(line, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
@@ -79,8 +81,25 @@ static void event(void *context, const char *name, const char *text, size_t n)
     } else {
         text_line(name, data);
     }
-    json_decref(data);
     fflush(stdout);
+}
+
+static void event(void *context, const char *name, const char *text, size_t n)
+{
+    struct events *e = context;
+    json_t *data = e->api->stopped ? NULL : json_loadb(text, n, 0, NULL);
+    if (!data) {
+        return;
+    }
+    if (!strcmp(name, "machine")) {
+        machine(e, data);
+    } else if (!e->follow && e->now > 0 && member_real(data, "time_seconds") > e->now) {
+        e->api->stopped = true;
+    } else {
+        e->any = true;
+        show(name, data);
+    }
+    json_decref(data);
 }
 
 static bool sink(void *context, const char *bytes, size_t n)

@@ -27,7 +27,7 @@ const char push_usage[] =
     "\n"
     "  --name N      normally the file's name without .elf\n"
     "  --reserve R   VM numbers that it takes, normally 100\n"
-    "  --network     how far its VMs may talk, normally none\n"
+    "  --network     how far its VMs may talk, normally internal\n"
     "  --weight W    share of the CPU, 1 to 65535, normally 256\n"
     "  --memory B    bytes of each VM's memory, with K or M, normally as the file says\n"
     "  --args TEXT   for the guest\n"

@@ -206,37 +206,51 @@ static void group(struct up *u, const struct up_group *g, const char *peers)
     json_decref(image);
 }
 
+/* Group `i`, if its peers are there, or if it is to go without. False: it waits. */
+static bool turn(struct up *u, unsigned i, bool without)
+{
+    char peers[TOKLAT_PEERS_MAX * TOKLAT_NAME_BYTES];
+    const struct up_group *g = &u->deployment.groups[i];
+    int code;
+    bool ready = peers_there(u, g, peers, sizeof(peers), &code);
+    if (code != EXIT_CLEAN) {
+        u->code = code;
+        return true;
+    }
+    if (!ready && !without) {
+        return false;
+    }
+    if (!ready) {
+        complain("%s: peers: not all are there: it is told of %s", g->name,
+                 *peers ? peers : "none");
+    }
+    group(u, g, peers);
+    return true;
+}
+
+static bool hopeless(int code)
+{
+    return code == EXIT_UNREACHED || code == EXIT_CANCELLED || code == EXIT_NOT_AUTHORISED;
+}
+
 /* Groups whose peers are there first; of those that name each other in a circle one goes without.
  */
 static void all(struct up *u)
 {
-    char peers[TOKLAT_PEERS_MAX * TOKLAT_NAME_BYTES];
     unsigned left = u->deployment.count;
     bool progress = true;
-    while (left > 0 && u->code != EXIT_UNREACHED && u->code != EXIT_CANCELLED) {
+    while (left > 0) {
         bool circle = !progress;
         progress = false;
-        for (unsigned i = 0; i < u->deployment.count; i++) {
-            const struct up_group *g = &u->deployment.groups[i];
-            if (u->done[i]) {
-                continue;
-            }
-            int code;
-            bool ready = peers_there(u, g, peers, sizeof(peers), &code);
-            if (code != EXIT_CLEAN) {
-                u->code = code;
-                return;
-            }
-            if (ready || circle) {
-                if (!ready) {
-                    complain("%s: peers: not all are there: it is told of %s", g->name,
-                             *peers ? peers : "none");
-                }
-                group(u, g, peers);
+        for (unsigned i = 0; i < u->deployment.count && !hopeless(u->code); i++) {
+            if (!u->done[i] && turn(u, i, circle)) {
                 u->done[i] = progress = true;
                 circle = false;
                 left--;
             }
+        }
+        if (hopeless(u->code)) {
+            return;
         }
     }
 }
@@ -262,7 +276,7 @@ static int up(struct up *u, char *const *defines, size_t count)
 int up_command(int argc, char **argv)
 {
     static struct up u;
-    struct api a;
+    static struct api a;
     char **defines = calloc((size_t)argc + 1, sizeof(*defines));
     size_t count = 0;
     int kept = 0;
