@@ -114,10 +114,9 @@ static struct curl_slist *headers_of(const struct api *a, const struct api_reque
         snprintf(text, sizeof(text), "Authorization: Bearer %s", a->endpoint.token);
         list = curl_slist_append(list, text);
     }
-    if (r->body) {
-        snprintf(text, sizeof(text), "Content-Type: %s", r->type ? r->type : "application/json");
-        list = curl_slist_append(list, text);
-    }
+    const char *type = r->type ? r->type : "application/json";
+    snprintf(text, sizeof(text), "Content-Type:%s%s", r->body ? " " : "", r->body ? type : "");
+    list = curl_slist_append(list, text); /* without a value: none is sent */
     if (r->key) {
         snprintf(text, sizeof(text), "Idempotency-Key: %s", r->key);
         list = curl_slist_append(list, text);

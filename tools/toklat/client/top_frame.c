@@ -17,7 +17,11 @@ static bool take(void *context, const char *text, size_t n)
 {
     struct top *t = context;
     struct top_frame *f = &t->frames[t->now];
-    vm_row_parse(&f->rows[f->count], text);
+    struct vm_row *row = &f->rows[f->count];
+    vm_row_parse(row, text);
+    if (!strcmp(row->state, "defined") && strcmp(t->sort, "number") != 0) {
+        return true; /* those that do nothing come last, and tell nothing */
+    }
     if (t->json) {
         fputs(f->count ? "," : "", t->json);
         fwrite(text, 1, n, t->json);
