@@ -16,7 +16,6 @@ int problem_code(long status)
 {
     switch (status) {
     case 401:
-    case 403:
         return EXIT_NOT_AUTHORISED;
     case 404:
         return EXIT_NOT_FOUND;
