@@ -19,18 +19,20 @@ struct listing {
 
 static uint64_t *number_of(struct vm_row *row, const struct scan_member *m)
 {
-    const struct {
+    static const struct {
         const char *key;
-        uint64_t *to;
+        size_t length, offset;
     } keys[] = {
-        {"uss_bytes", &row->uss},       {"rss_bytes", &row->rss},
-        {"stage2_bytes", &row->stage2}, {"descriptor_bytes", &row->descriptor},
-        {"stored_bytes", &row->stored}, {"rx_frames", &row->rx},
-        {"tx_frames", &row->tx},
+#define KEY(name, member) {name, sizeof(name) - 1, offsetof(struct vm_row, member)}
+        KEY("uss_bytes", uss),       KEY("rss_bytes", rss),
+        KEY("stage2_bytes", stage2), KEY("descriptor_bytes", descriptor),
+        KEY("stored_bytes", stored), KEY("rx_frames", rx),
+        KEY("tx_frames", tx),
+#undef KEY
     };
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-        if (scan_key_is(m, keys[i].key)) {
-            return keys[i].to;
+        if (m->key_length == keys[i].length && memcmp(m->key, keys[i].key, m->key_length) == 0) {
+            return (uint64_t *)(void *)((char *)row + keys[i].offset);
         }
     }
     return NULL;

@@ -145,10 +145,31 @@ static bool byte(struct scan *s, char c)
     }
 }
 
+/* Keeps what is of an object of the list up to a byte that may mean something, and says how much
+ * that is. */
+static size_t run(struct scan *s, const char *data, size_t n)
+{
+    static const bool means[256] = {
+        ['{'] = true, ['}'] = true, ['['] = true, [']'] = true, ['"'] = true, ['\\'] = true};
+    size_t most = MIN(n, SCAN_OBJECT_BYTES - s->used), i = 0;
+    if (!s->in_list || s->depth <= LIST_DEPTH || s->escaped) {
+        return 0;
+    }
+    while (i < most && (uint8_t)data[i] >= 0x20 && !means[(uint8_t)data[i]]) {
+        i++;
+    }
+    memcpy(s->text + s->used, data, i);
+    s->used += i;
+    return i;
+}
+
 bool scan_feed(struct scan *s, const char *data, size_t n)
 {
     for (size_t i = 0; i < n && !s->wrong; i++) {
-        byte(s, data[i]);
+        i += run(s, data + i, n - i);
+        if (i < n) {
+            byte(s, data[i]);
+        }
     }
     return !s->wrong;
 }
