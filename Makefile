@@ -24,6 +24,7 @@ IMAGES :=
 VMS := 1000
 STORE = build/store/$(basename $(notdir $(DEPLOY))).img
 PORT := 8080
+API_PORT := 8081
 APPEND :=
 # What boots it: direct (QEMU, the firmware of a board) or uboot. The board: virt, rpi3 or rpi4.
 BOOT := direct
@@ -40,7 +41,7 @@ POWER_CUT :=
 CROSS := aarch64-linux-gnu-
 V := 0
 
-export MEM CPU GIC SMP DEPLOY IMAGES VMS STORE PORT APPEND BOOT BOARD CARD_SIZE CROSS
+export MEM CPU GIC SMP DEPLOY IMAGES VMS STORE PORT API_PORT APPEND BOOT BOARD CARD_SIZE CROSS
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -104,7 +105,7 @@ all: $(EL2_BIN) guests $(INITRD) $(TOOL) $(SLIP)
 run: run-$(if $(filter virt,$(BOARD)),virt,card)
 
 run-virt: $(EL2_BIN) $(INITRD) $(TOOL) $(if $(filter uboot,$(BOOT)),$(UBOOT_DISK))
-	@exec tools/run $(INITRD)
+	@TOKEN_FILE=$(TOKEN_FILE) RUN_FILE=build/run.json exec tools/run $(INITRD)
 
 # What runs is a copy: the card that is flashed stays as it was made.
 run-card: $(CARD)

@@ -5,9 +5,18 @@
 
 INITRD := build/deploy/$(basename $(notdir $(DEPLOY))).cpio
 
-$(INITRD): $(DEPLOY) tools/make-deployment tools/make-initrd build/deploy/variables \
+# What the supervisor's API asks for: one for each store, and like the archive that holds it for its
+# owner's eyes.
+TOKEN_FILE := build/store/$(basename $(notdir $(DEPLOY))).token
+
+$(TOKEN_FILE):
+	@mkdir -p $(@D)
+	@umask 077; od -An -v -tx1 -N32 /dev/urandom | tr -d ' \n' >$@
+
+$(INITRD): $(DEPLOY) $(TOKEN_FILE) tools/make-deployment tools/make-initrd build/deploy/variables \
 		$(GUEST_IMAGES) $(if $(IMAGES),$(wildcard $(IMAGES)/*.elf))
-	$(call say,DEPLOY,$(DEPLOY)) tools/make-deployment $(DEPLOY) $@ -DVMS=$(VMS)
+	$(call say,DEPLOY,$(DEPLOY)) umask 077; \
+		tools/make-deployment $(DEPLOY) $@ -DVMS=$(VMS) $(if $(wildcard guests/supervisor/*.c),"-DTOKEN=\"$$(cat $(TOKEN_FILE))\"")
 
 build/deploy/variables: FORCE
 	$(call remember,$(DEPLOY) $(VMS) $(IMAGES))

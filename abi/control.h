@@ -17,7 +17,8 @@
 #define TOKLAT_VM_PAUSE 3   /* (VM) -> 0; it keeps what it has, and runs no more until RESUME */
 #define TOKLAT_VM_RESUME 4  /* (VM) -> 0 */
 #define TOKLAT_VM_RESTART 5 /* (VM) -> 0; begins anew from its template, with a new generation */
-#define TOKLAT_VM_CHECKPOINT 6 /* (VM) -> 0; its record is being written: toklat_vm.record tells   \
+#define TOKLAT_VM_CHECKPOINT                                                                       \
+    6                          /* (VM) -> 0; its record is being written: toklat_vm.record tells   \
                                 */
 #define TOKLAT_VM_CLONE 7      /* (VM) -> number of a new VM that goes on from where this one is */
 #define TOKLAT_VM_INPUT 8      /* (VM, address, bytes) -> bytes that its console took */
@@ -98,7 +99,12 @@ enum toklat_group_state {
 #define TOKLAT_GROUP_LOADED 2u /* by IMAGE_LOAD; otherwise by the deployment */
 #define TOKLAT_GROUP_START_AT_BOOT 4u
 
-enum toklat_network { TOKLAT_NETWORK_NONE, TOKLAT_NETWORK_INTERNAL, TOKLAT_NETWORK_UPLINK };
+enum toklat_network {
+    TOKLAT_NETWORK_NONE,
+    TOKLAT_NETWORK_INTERNAL,
+    TOKLAT_NETWORK_UPLINK,
+    TOKLAT_NETWORK_CONTROL, /* the outside alone: nothing passes between it and another VM */
+};
 
 struct toklat_group {
     char name[TOKLAT_NAME_BYTES];
@@ -208,7 +214,7 @@ enum toklat_journal {
     TOKLAT_JOURNAL_LINE,       /* text: a VM's console */
     TOKLAT_JOURNAL_LOG,        /* text: EL2's own */
     TOKLAT_JOURNAL_CREATED,    /* vm; these and what follows have no text unless it says so */
-    TOKLAT_JOURNAL_STARTED,    /* vm: first, or again */
+    TOKLAT_JOURNAL_STARTED,    /* vm: by START */
     TOKLAT_JOURNAL_EXITED,     /* vm; value: status */
     TOKLAT_JOURNAL_KILLED,     /* vm; text: why */
     TOKLAT_JOURNAL_DESTROYED,  /* vm */

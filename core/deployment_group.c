@@ -7,15 +7,9 @@
 #include "sched/mux.h"
 
 /* Words of "network" in the order of enum nic_reach, and of "start". */
-static const char *const network_words[] = {"none", "internal", "uplink"};
+static const char *const network_words[] = {"none", "internal", "uplink", "control"};
 static const char *const start_words[] = {"demand", "boot"};
 static const char *const recovery_words[] = {"resume", "restart"};
-
-static bool is_name_char(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           (c != '\0' && strchr(",._+-@", c));
-}
 
 static bool read_name(const struct node *n, struct deployment_group *g)
 {
@@ -25,11 +19,10 @@ static bool read_name(const struct node *n, struct deployment_group *g)
         node_refuse(n, "name", "%zu characters: from 1 to %zu", length, sizeof(g->name) - 1);
         return false;
     }
-    for (size_t i = 0; i < length; i++) {
-        if (!is_name_char(n->name[i])) {
-            node_refuse(n, "name", "\"%s\": letters, digits and ,._+-@ only", n->name);
-            return false;
-        }
+    if (!deployment_is_name(n->name)) {
+        node_refuse(n, "name", "\"%s\": letters, digits and " DEPLOYMENT_NAME_CHARS " only",
+                    n->name);
+        return false;
     }
     memcpy(g->name, n->name, length + 1);
     return true;
@@ -135,7 +128,8 @@ bool deployment_group_read(const struct node *n, struct deployment_group *g)
                                         "peers",      "start",         "recovery",  "supervisor",
                                         "phandle",    "linux,phandle", NULL};
 
-    _Static_assert(NIC_NONE == 0 && NIC_INTERNAL == 1 && NIC_UPLINK == 2, "network_words");
+    _Static_assert(NIC_NONE == 0 && NIC_INTERNAL == 1 && NIC_UPLINK == 2 && NIC_CONTROL == 3,
+                   "network_words");
     memset(g, 0, sizeof(*g));
     if (!read_name(n, g) || !node_properties_known(n, known) || !has_no_children(n) ||
         !read_image(n, g) || !read_numbers(n, g) || !read_words(n, g) ||

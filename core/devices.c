@@ -13,6 +13,8 @@
 #include "core/base/log.h"
 #include "core/base/random.h"
 #include "core/base/string.h"
+#include "core/journal.h"
+#include "core/keys.h"
 #include "core/network.h"
 #include "dev/drivers/genet.h"
 #include "dev/drivers/partition.h"
@@ -111,7 +113,7 @@ bool devices_start_console(const struct machine *m)
     }
     uart_node = node;
     uart_use(driver_of(m->fdt, node), d.base);
-    log_set_sink(uart_write);
+    log_set_sink(keys_say);
     return true;
 }
 
@@ -250,7 +252,7 @@ static int slip_node(const void *fdt)
 static void give_up_console(void)
 {
     log_info("the console's UART becomes the uplink: no more is said here");
-    log_set_sink(NULL);
+    log_set_sink(journal_log);
     uart_use(NULL, 0);
     uart_node = -1;
     uart_irq = NO_IRQ;

@@ -61,6 +61,11 @@ static struct context *on_abort(struct vm *vm, const struct trap *t)
     enum err e = t->permanent ? ERR_INVALID : space_fault(&vm->space, t->ipa, access);
     if (likely(e == OK)) {
         vm_show_account(vm);
+        uint32_t limit = vm_group(vm)->limit_pages;
+        if (unlikely(limit && vm->space.private_pages + vm->space.private_tables > limit)) {
+            kill_for(vm, t, "over its group's limit of memory");
+            return run_resume();
+        }
         if (unlikely(run_this()->faults % FRAMES_LOOKED_AT == 0)) {
             residence_look();
         }

@@ -3,12 +3,11 @@
  * Hypercalls (abi/hypercall.h; docs/virtual-architecture.md). Arguments are the guest's: each is
  * checked, then the call is carried out.
  */
-#include "abi/control.h"
 #include "abi/hypercall.h"
 #include "arch/time.h"
+#include "core/control.h"
 #include "core/group.h"
 #include "core/hypercall.h"
-#include "core/move.h"
 #include "core/network.h"
 #include "core/residence.h"
 #include "core/run.h"
@@ -129,7 +128,7 @@ static struct context *call_console_write(struct vm *vm)
     const uint64_t *x = vm->context.x;
     uint64_t left = MIN(x[2], (uint64_t)TOKLAT_CONSOLE_MAX);
     uint64_t done = 0;
-    const struct group *g = vm_group(vm);
+    struct console_owner owner = vm_console_owner(vm);
     while (left) {
         uint64_t in_page = PAGE_SIZE - ((x[1] + done) & PAGE_MASK); /* the next may not be there */
         size_t n = MIN(MIN(left, in_page), sizeof(text));
@@ -140,7 +139,7 @@ static struct context *call_console_write(struct vm *vm)
         if (e != OK) {
             return result(vm, done ? (int64_t)done : status(e));
         }
-        console_write(&vm->console, g->config->name, vm_instance(vm->stub), text, n);
+        console_write(&vm->console, &owner, text, n);
         done += n;
         left -= n;
     }
@@ -163,48 +162,22 @@ static struct context *call_page_release(struct vm *vm)
     return result(vm, e == OK ? (int64_t)freed : status(e));
 }
 
-static int64_t control_create(uint64_t image)
+int64_t hypercall_result(enum err e, uint64_t value)
 {
-    uint32_t number = 0;
-    if (image >= group_count) {
-        return TOKLAT_E_NOT_FOUND;
-    }
-    enum err e = vm_create(&groups[image], &number);
-    return e == OK ? number : status(e);
-}
-
-static int64_t control(struct vm *vm, uint64_t operation, uint64_t argument)
-{
-    if (operation == TOKLAT_VM_CREATE) {
-        return control_create(argument);
-    }
-    if (operation > TOKLAT_VM_DESTROY) {
-        return TOKLAT_E_INVALID;
-    }
-    struct stub *s = argument <= UINT32_MAX ? vm_find((uint32_t)argument) : NULL;
-    if (!s) {
-        return TOKLAT_E_NOT_FOUND;
-    }
-    if (operation == TOKLAT_VM_START) {
-        return status(residence_start(s));
-    }
-    if (s == vm->stub) {
-        return TOKLAT_E_DENIED;
-    }
-    if (!move_is_here(s)) {
-        return status(move_destroy(s, vm));
-    }
-    vm_destroy(s);
-    return 0;
+    return e == OK ? (int64_t)value : status(e);
 }
 
 static struct context *call_vm_control(struct vm *vm)
 {
-    const uint64_t *x = vm->context.x;
+    uint64_t value = 0;
     if (!vm_group(vm)->config->supervisor) {
         return result(vm, TOKLAT_E_DENIED);
     }
-    vm->context.x[0] = (uint64_t)control(vm, x[1], x[2]);
+    enum err e = control(vm, &value);
+    if (e == ERR_AWAY) {
+        return again(vm);
+    }
+    vm->context.x[0] = (uint64_t)hypercall_result(e, value);
     return run_resume(); /* another may be runnable now */
 }
 

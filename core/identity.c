@@ -26,6 +26,11 @@ BOOT void identity_continue(uint64_t boots, uint64_t machine_ns)
     machine_base_ns = machine_ns;
 }
 
+bool identity_has_wall(void)
+{
+    return wall_base_ns;
+}
+
 uint64_t identity_wall_ns(uint64_t ticks)
 {
     return (wall_base_ns ? wall_base_ns : machine_base_ns) + ns_from_ticks(ticks);
@@ -72,7 +77,7 @@ enum err identity_own_page(struct vm *vm)
     return e;
 }
 
-BOOT enum err identity_first(struct vm *vm)
+enum err identity_first(struct vm *vm)
 {
     enum err e = identity_own_page(vm);
     if (e != OK) {
@@ -120,6 +125,10 @@ enum err identity_clone(struct vm *vm)
 enum err identity_return(struct vm *vm, bool fresh)
 {
     enum err e = identity_own_page(vm);
+    if (e == OK && vm->page->vm_number != vm->stub->number) { /* the clone of a running VM */
+        vm->stub->events |= TOKLAT_EVENT_RESUMED;
+        return identity_clone(vm);
+    }
     if (e == OK && fresh) {
         vm->page->wall_base_ns = guest_wall_base();
         put_fresh(vm->page, vm->stub->number);

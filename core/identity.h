@@ -20,6 +20,9 @@ enum err identity_clone(struct vm *vm) MUST_USE;
 /* This boot is the `boots`th with its store, and machine time goes on from `machine_ns`. */
 void identity_continue(uint64_t boots, uint64_t machine_ns);
 
+/* Whether Unix time is known. */
+bool identity_has_wall(void);
+
 /* Unix time in ns at a tick of the physical counter; machine time on a board without a clock. */
 uint64_t identity_wall_ns(uint64_t ticks);
 

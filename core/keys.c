@@ -10,6 +10,7 @@
 #include "core/fault.h"
 #include "core/footprint.h"
 #include "core/group.h"
+#include "core/journal.h"
 #include "core/move.h"
 #include "core/network.h"
 #include "core/residence.h"
@@ -19,7 +20,8 @@
 
 #define ULL(x) ((unsigned long long)(x))
 
-static const char *const state_names[] = {"absent", "defined", "live", "dead", "stored", "coming"};
+static const char *const state_names[] = {"absent", "defined", "live",   "dead",
+                                          "stored", "coming",  "paused", "cloning"};
 static const char *const sched_names[] = {"idle", "ready", "running"};
 static const char *const group_names[] = {"booting", "ready", "failed"};
 
@@ -45,7 +47,10 @@ static void print_vm(const struct stub *s)
 static void key_vms(void)
 {
     for (unsigned i = 0; i < group_count; i++) {
-        const struct group *g = &groups[i];
+        const struct group *g = group_find(i);
+        if (!g) {
+            continue;
+        }
         log_raw("group %s: %s; %u defined, %u live, %u stored, %u dead; %llu started, "
                 "%llu killed, %llu exited\n",
                 g->config->name, group_names[g->state], g->defined, g->live, g->stored, g->dead,
@@ -116,6 +121,7 @@ static void key_locks(void)
     print_lock("descriptors", vm_lock());
     print_lock("parked frames", transit_lock());
     print_lock("console", uart_lock());
+    print_lock("journal", journal_lock());
     for (unsigned cpu = 0; cpu < run_cpus; cpu++) {
         const struct run *r = &runs[cpu];
         struct mail_counters m = mail_get_counters(cpu);
@@ -237,11 +243,19 @@ void keys_press(char c)
     }
 }
 
-static void print_line(const char *name, uint32_t instance, const char *line, size_t n)
+void keys_say(const char *text, size_t n)
+{
+    uart_write(text, n);
+    journal_log(text, n);
+}
+
+static void print_line(const struct console_owner *o, const char *line, size_t n)
 {
     char text[TOKLAT_NAME_BYTES + CONSOLE_LINE_MAX + 16];
-    int length = fmt_snprintf(text, sizeof(text), "[%s/%u] %.*s\n", name, instance, (int)n, line);
+    int length =
+        fmt_snprintf(text, sizeof(text), "[%s/%u] %.*s\n", o->name, o->instance, (int)n, line);
     uart_queue(text, (size_t)length);
+    journal_add(TOKLAT_JOURNAL_LINE, o->number, 0, line, n);
 }
 
 void keys_init(void)

@@ -5,6 +5,11 @@
 #ifndef CORE_KEYS_H
 #define CORE_KEYS_H
 
+#include "core/base/types.h"
+
+/* The log's sink: the console, and the journal. */
+void keys_say(const char *text, size_t n);
+
 /* Sends the VMs' lines to the console. */
 void keys_init(void);
 

@@ -11,7 +11,9 @@
 #include "core/devices.h"
 #include "core/group.h"
 #include "core/identity.h"
+#include "core/journal.h"
 #include "core/keys.h"
+#include "core/load.h"
 #include "core/mail.h"
 #include "core/network.h"
 #include "core/options.h"
@@ -151,6 +153,7 @@ static void read_deployment(const struct machine *m)
 static void deploy(const struct machine *m)
 {
     read_deployment(m);
+    load_init(&deployment);
     network_init(&deployment.network);
     devices_start_network(m);
     devices_start_block(m, residence_interrupt);
@@ -175,6 +178,7 @@ void machine_main(const struct machine *m)
     start_need(machine_start_interrupts(m), "interrupt controller and timers");
     say_machine(m);
     start_memory(m);
+    journal_init();
     start_time_and_chance(m);
     residence_init();
     start_this_cpu();

@@ -12,6 +12,7 @@
 #include "arch/time.h"
 #include "core/base/log.h"
 #include "core/base/string.h"
+#include "core/control.h"
 #include "core/group.h"
 #include "core/network.h"
 #include "core/residence.h"
@@ -21,15 +22,15 @@
 /* How soon a VM is sent again that a full ring did not take. */
 #define FULL_NS NS_PER_MS
 
-/* VMs that may be asked for at a time to be destroyed. With those that the gatekeeper asks for, the
+/* VMs that may be asked for at a time for callers. With those that the gatekeeper asks for, the
  * questions and their answers fit in what VMs leave free of a ring. */
-#define DOOMED_MAX 64u
+#define SUMMONED_MAX 64u
 
 static bool spilling[CPUS_MAX]; /* a MAIL_SPILL is on its way */
 static bool poked;              /* a MAIL_POKE is on its way */
 static bool pausing;            /* all but the keeper do nothing */
-static struct list callers;     /* VMs that wait for another to be destroyed, by vm.link */
-static uint32_t doomed;         /* VMs that were asked for to be destroyed */
+static struct list callers;     /* VMs that wait for another to come, by vm.link */
+static uint32_t summoned;       /* VMs that were asked for and have not come yet */
 
 /* --- where a VM is ------------------------------------------------------------------------ */
 
@@ -125,47 +126,73 @@ bool move_depart_all(void)
 
 /* --- coming ------------------------------------------------------------------------------- */
 
-static void end_doom(void)
-{
-    doomed--;
-    while (doomed == 0 && !list_empty(&callers)) {
-        struct vm *vm = container_of(list_pop(&callers), struct vm, link);
-        if (!vm->leaving) {
-            run_go_on(vm);
-        }
-    }
-}
-
 /* A short message, for which there is always room. */
 static void must_send(unsigned to, enum mail_kind kind, uint8_t detail, uint32_t number)
 {
     CHECK(mail_send(to, kind, detail, number, NULL, 0) == OK);
 }
 
-/* What was to be destroyed is here; or not where it was asked for, and is asked for again. */
-static void doom(struct stub *s)
+static struct vm *caller_of(const struct stub *s)
+{
+    list_for_each(e, &callers)
+    {
+        struct vm *caller = container_of(e, struct vm, link);
+        if (caller->context.x[2] == s->number) {
+            return caller;
+        }
+    }
+    return NULL; /* it does not wait any more: the machine stops */
+}
+
+/* What was asked for is here; or not where it was asked for, and is asked for again. */
+static void answer(struct stub *s)
 {
     if (!move_is_here(s)) {
         must_send(move_next_stop(s), MAIL_GIVE, 0, s->number);
         return;
     }
-    if (s->state != VM_ABSENT) {
-        vm_destroy(s);
+    summoned--;
+    struct vm *caller = caller_of(s);
+    if (caller) {
+        list_remove(&caller->link);
+        control_finish(caller, s);
+        run_go_on(caller);
     }
-    end_doom();
 }
 
-enum err move_destroy(struct stub *s, struct vm *caller)
+enum err move_summon(struct stub *s, struct vm *caller)
 {
-    if (doomed == DOOMED_MAX) {
+    if (summoned == SUMMONED_MAX) {
         return ERR_BUSY;
     }
-    doomed++;
+    summoned++;
     mux_stop(&run_this()->mux, MUX_BLOCK, counter_now());
-    caller->wait = WAIT_DOOM;
+    caller->wait = WAIT_VM;
     list_push_back(&callers, &caller->link);
     must_send(move_next_stop(s), MAIL_GIVE, 0, s->number);
     return OK;
+}
+
+/* A VM that came because it was asked for goes on, if what it was asked for left it as it was. */
+static void settle(struct vm *vm, uint64_t deadline)
+{
+    if (vm->ended) {
+        move_later(vm, MOVE_ENDED);
+    } else if (!vm->leaving && vm->wait >= WAIT_IDLE) {
+        run_arrived(vm, deadline); /* an event may have come since it was asked for */
+    } else if (!vm->leaving) {
+        run_go_on(vm);
+    }
+}
+
+static void come_when_wanted(struct vm *vm)
+{
+    struct stub *s = vm->stub;
+    uint64_t deadline = vm->until;
+    answer(s);
+    if (s->state == VM_LIVE && s->vm == vm && !vm->why && vm->sched.state == SCHED_BLOCKED) {
+        settle(vm, deadline);
+    }
 }
 
 /* A VM that the gatekeeper asked for. */
@@ -175,13 +202,7 @@ static void come_to_leave(struct vm *vm, unsigned from, uint64_t deadline)
         gate_idle(&gatekeeper.own, &vm->gate, deadline, counter_now());
     }
     gate_given(&gatekeeper, from, &vm->gate);
-    if (vm->ended) {
-        move_later(vm, MOVE_ENDED);
-    } else if (!vm->leaving && vm->wait >= WAIT_IDLE) {
-        run_arrived(vm, deadline); /* an event may have come since it was asked for */
-    } else if (!vm->leaving) {
-        run_go_on(vm);
-    }
+    settle(vm, deadline);
 }
 
 static void keep(struct vm *vm, unsigned from, enum move_why why)
@@ -200,7 +221,7 @@ static void keep(struct vm *vm, unsigned from, enum move_why why)
         come_to_leave(vm, from, vm->until);
         return;
     case MOVE_WANTED:
-        doom(vm->stub);
+        come_when_wanted(vm);
         return;
     case MOVE_LOAD:
         vm_set_home(vm, vm_choose_home(vm_group(vm)));
@@ -326,7 +347,7 @@ static void handle(unsigned from, const struct mail *m)
         give(vm_stub(m->number));
         return;
     case MAIL_GONE:
-        doom(vm_stub(m->number));
+        answer(vm_stub(m->number));
         return;
     case MAIL_ASK:
         give_first(r, m->detail);
@@ -405,7 +426,7 @@ enum err move_init(void)
 {
     if (cpu_index() == KEEPER) {
         list_init(&callers);
-        doomed = 0;
+        summoned = 0;
         poked = pausing = false;
         memset(spilling, 0, sizeof(spilling));
     }

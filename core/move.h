@@ -54,9 +54,10 @@ static inline bool move_depart(struct run *r)
     return unlikely(!list_empty(&r->departing)) && move_depart_all();
 }
 
-/* Destroys a VM of another CPU for `caller`, which does not run until that is done. ERR_BUSY: too
+/* Asks for a VM of another CPU: `caller` does not run until that is here and control_finish has
+ * done to it what the caller's x1 says; x2 is its number. Then it goes on as it was. ERR_BUSY: too
  * much is being asked for; nothing has changed. The keeper. */
-enum err move_destroy(struct stub *s, struct vm *caller) MUST_USE;
+enum err move_summon(struct stub *s, struct vm *caller) MUST_USE;
 
 /* Asks CPU `cpu` for somebody of its pool: struct gate_ops. */
 enum gate_answer move_ask(unsigned cpu, bool busy);

@@ -12,7 +12,9 @@
 #include "core/base/log.h"
 #include "core/group.h"
 #include "core/identity.h"
+#include "core/journal.h"
 #include "core/move.h"
+#include "core/operate.h"
 #include "core/snapshot.h"
 #include "core/transit.h"
 
@@ -41,13 +43,13 @@ uint32_t residence_frames(const struct vm *vm)
 enum err residence_write_out(struct vm *vm)
 {
     bool can_run = vm->sched.state != SCHED_BLOCKED || vm->wait == WAIT_ROOM ||
-                   vm->wait == WAIT_DOOM; /* whose end is not waited for as the machine stops */
+                   vm->wait == WAIT_VM; /* whose end is not waited for as the machine stops */
     if (can_run) {
         run_stop(vm, WAIT_ROOM);
         vm->wait = WAIT_ROOM;
         list_remove(&vm->link); /* should it wait itself */
     }
-    enum err e = snapshot_write(vm);
+    enum err e = snapshot_write(vm, vm->stub->number);
     if (e == OK) {
         vm->leaving = true;
     } else if (can_run) {
@@ -129,6 +131,10 @@ void residence_keep(struct vm *vm)
 void residence_written(uint32_t slot, enum err e)
 {
     struct stub *s = vm_find(slot);
+    if (s && s->state == VM_CLONING) {
+        operate_cloned(s, e);
+        return;
+    }
     if (!s || !move_is_here(s) || s->state != VM_LIVE || !s->vm->leaving || s->vm->ended) {
         return; /* a template; or it woke, or ended, before it was out */
     }
@@ -164,6 +170,14 @@ void residence_timeout(struct stub *s, uint64_t now)
         (void)arrival_want(s);
         return;
     }
+    if (s->state == VM_PAUSED) {
+        s->events |= TOKLAT_EVENT_TIMER;
+        return;
+    }
+    if (s->state == VM_DEFINED) { /* a supervisor that ended: vm_reap */
+        vm_start_again(s);
+        return;
+    }
     uint64_t deadline = s->timeout.deadline + ticks_from_ns(ARRIVAL_AHEAD_NS);
     struct transit *t = s->state == VM_STORED ? arrival_come(s) : NULL;
     if (t) {
@@ -178,6 +192,9 @@ void residence_timeout(struct stub *s, uint64_t now)
 
 enum err residence_start(struct stub *s)
 {
+    if (unlikely(timeout_waiting(&s->timeout) && s->state == VM_DEFINED)) {
+        wheel_cancel(&run_this()->wheel, &s->timeout); /* a supervisor's: vm_reap */
+    }
     bool waits = is_open && s->state == VM_DEFINED && gatekeeper.waiting_count;
     enum err e = waits ? ERR_NO_MEMORY : vm_start(s);
     if (e == OK && is_open && !groups[s->group].config->supervisor) {
@@ -312,9 +329,23 @@ void residence_interrupt(void)
     residence_note();
 }
 
+/* It reads the journal, and has found nothing more in it the last time. */
+static void tell_supervisor(void)
+{
+    for (unsigned i = 0; i < group_count; i++) {
+        struct stub *s = groups[i].config->supervisor ? vm_find(groups[i].config->first_vm) : NULL;
+        if (s && move_is_here(s)) {
+            event_post(s, TOKLAT_EVENT_CONSOLE);
+        }
+    }
+}
+
 static bool work(void)
 {
     gatekeeper.own.due = false;
+    if (journal_has_news()) {
+        tell_supervisor();
+    }
     if (!is_open) {
         fetch_work();
         gatekeeper.own.due = group_starts_due > 0;

@@ -155,7 +155,7 @@ void event_post(struct stub *s, uint64_t events)
 
 void run_go_on(struct vm *vm)
 {
-    if (vm->wait == WAIT_PAGE || vm->wait == WAIT_ROOM || vm->wait == WAIT_DOOM) {
+    if (vm->wait == WAIT_PAGE || vm->wait == WAIT_ROOM || vm->wait == WAIT_VM) {
         vm->wait = WAIT_NONE;
         gate_wake(run_this()->pool, &vm->gate);
         run_wake(vm);
@@ -302,6 +302,7 @@ static bool somebody_sleeps(void)
  * one too many. */
 static void preempt(struct run *r, struct vm *vm, uint64_t now)
 {
+    vm->sched.weight = vm_group(vm)->weight;
     if (likely(!somebody_sleeps()) || residence_stopping || vm_group(vm)->config->supervisor ||
         vm->stub->number == 0) {
         mux_stop(&r->mux, MUX_PREEMPT, now);

@@ -6,6 +6,7 @@
 #include "arch/machine.h"
 #include "core/base/log.h"
 #include "core/move.h"
+#include "core/operate.h"
 #include "core/residence.h"
 
 #define STUBS_AT_ONCE 4096u
@@ -73,7 +74,10 @@ static bool pass_on(void)
 {
     for (uint32_t i = 0; i < STUBS_AT_ONCE && next < vm_table_size(); i++, next++) {
         struct stub *s = vm_stub(next);
-        if (!move_is_here(s) || (s->state == VM_LIVE && s->vm->why)) {
+        if (s->state == VM_PAUSED) {
+            operate_unpause(s);
+        }
+        if (!move_is_here(s) || s->state == VM_CLONING || (s->state == VM_LIVE && s->vm->why)) {
             any_left = true;
             continue;
         }

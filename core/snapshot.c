@@ -121,7 +121,7 @@ static enum err reserve(uint32_t slot, const struct vm *vm, const struct space *
     return e;
 }
 
-enum err snapshot_write(struct vm *vm)
+enum err snapshot_write(struct vm *vm, uint32_t slot)
 {
     const struct group *g = vm_group(vm);
     struct store_record *r;
@@ -132,13 +132,13 @@ enum err snapshot_write(struct vm *vm)
     if (!g->template_id) {
         return g->unsavable ? ERR_RANGE : ERR_BUSY;
     }
-    enum err e = reserve(vm->stub->number, vm, &g->template->space, &room, &r);
+    enum err e = reserve(slot, vm, &g->template->space, &room, &r);
     if (e != OK) {
         return e;
     }
     context_retire(&vm->context, true);
     event_gather(vm);
-    put_head(r, vm, vm->stub->number);
+    put_head(r, vm, slot);
     r->template = g->template_id;
     r->deadline_ns =
         r->flags & STORE_RECORD_RUNNABLE ? STORE_AT_ONCE : residence_deadline_ns(vm->stub);
@@ -203,7 +203,7 @@ static enum err get_state(struct vm *vm, const struct store_record *r)
     if (r->flags & STORE_RECORD_EXTRA) {
         memcpy(vm->context.extra, r + 1, sizeof(struct store_extra));
     }
-    sched_entry_init(&vm->sched, vm_group(vm)->config->weight, vm->sched.cpu);
+    sched_entry_init(&vm->sched, vm_group(vm)->weight, vm->sched.cpu);
     if (vm->stub->number) {
         vm_set_home(vm, vm_choose_home(vm_group(vm)));
     }

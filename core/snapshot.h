@@ -7,10 +7,11 @@
 
 #include "core/vm.h"
 
-/* Appends a record of a VM that does not run to the store; store_ops.written says when it is
+/* Appends a record of a VM, as it is between two traps, to the store under the number `slot`; that
+ * is its own, or a new clone's. store_ops.written says when it is
  * durable. Errors of store_reserve; ERR_RANGE: it is too large for a record; ERR_AWAY: some of its
  * pages are not in memory. Nothing has changed then. */
-enum err snapshot_write(struct vm *vm) MUST_USE;
+enum err snapshot_write(struct vm *vm, uint32_t slot) MUST_USE;
 
 /* The same for a group's frozen template. */
 enum err snapshot_write_template(struct group *g) MUST_USE;

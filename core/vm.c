@@ -242,7 +242,7 @@ static void clone(struct vm *vm, const struct vm *template)
     struct context_extra *extra = vm->context.extra;
     space_clone(&vm->space, &template->space, vm->stub->number);
     context_clone(&vm->context, &template->context, extra);
-    sched_entry_init(&vm->sched, g->config->weight, vm->sched.cpu);
+    sched_entry_init(&vm->sched, g->weight, vm->sched.cpu);
     vm_set_home(vm, vm_choose_home(g));
     vm->sched.virtual_ticks = template->sched.virtual_ticks;
     clone_nic(&vm->nic, &template->nic);

@@ -30,7 +30,16 @@
 #include "sched/mux.h"
 #include "sched/wheel.h"
 
-enum vm_state { VM_ABSENT, VM_DEFINED, VM_LIVE, VM_DEAD, VM_STORED, VM_COMING };
+enum vm_state {
+    VM_ABSENT,
+    VM_DEFINED,
+    VM_LIVE,
+    VM_DEAD,
+    VM_STORED,
+    VM_COMING,
+    VM_PAUSED,  /* was LIVE or STORED, and does not run nor come until it is resumed */
+    VM_CLONING, /* its first record, made of another VM, is being written */
+};
 
 struct vm;
 struct transit;
@@ -38,7 +47,7 @@ struct transit;
 struct stub {
     struct timeout timeout; /* of idle(); of a STORED one it passes earlier: residence_timeout */
     union {
-        struct vm *vm;           /* LIVE */
+        struct vm *vm;           /* LIVE; PAUSED: NULL if it is in the store */
         struct stub *next_free;  /* ABSENT */
         struct transit *transit; /* COMING */
     };
@@ -58,7 +67,7 @@ enum vm_wait {
     WAIT_NONE,
     WAIT_ROOM, /* it can run, and is on its way out so that others can */
     WAIT_PAGE, /* a page of it is being read */
-    WAIT_DOOM, /* another VM is being destroyed for it */
+    WAIT_VM,   /* another VM is asked for, to be changed for it */
     WAIT_IDLE, /* idle(): events, as its result */
     WAIT_WFI,  /* WFI: nothing, once an event is there */
 };
@@ -86,7 +95,8 @@ struct vm {
 
 _Static_assert(sizeof(struct vm) <= 1024, "budget: descriptor of a resident VM");
 
-enum group_state { GROUP_BOOTING, GROUP_READY, GROUP_FAILED };
+/* ABSENT: of this index there is no group, though there are of later ones. */
+enum group_state { GROUP_BOOTING, GROUP_READY, GROUP_FAILED, GROUP_ABSENT };
 
 /* A deployment node at run time. */
 struct group {
@@ -104,9 +114,13 @@ struct group {
     bool unsavable;       /* its template is too large for a record */
     uint32_t foreign;     /* VMs that were stored with another template */
     uint32_t defined, live, dead, stored;
+    uint32_t paused;      /* of the live and the stored */
+    uint32_t limit_pages; /* own pages and tables of a VM, above which it ends; 0: none */
+    uint16_t weight;
     uint64_t started, killed, exited;
 };
 
+/* Groups have indices below group_count; core/group.h, group_find. */
 extern struct group groups[DEPLOYMENT_GROUPS_MAX];
 extern unsigned group_count;
 
@@ -121,7 +135,7 @@ uint32_t vm_table_size(void);
 struct stub *vm_stub(uint32_t number);
 
 /* Says what VM `number` is at first: DEFINED, or ABSENT and in the group's reserve. Reserves are
- * handed out in the reverse of the order of these calls. Boot CPU. */
+ * handed out in the reverse of the order of these calls. The keeper. */
 void vm_define(struct group *g, uint32_t number, bool exists);
 
 /* Puts a stub that has no descriptor back into its group's reserve. */
@@ -150,11 +164,17 @@ enum err vm_start(struct stub *s) MUST_USE;
  * is of the reserve, otherwise DEFINED. */
 void vm_destroy(struct stub *s);
 
+/* The same, but it exists on, and starts again as soon as it can: errors of residence_start. */
+enum err vm_begin_anew(struct stub *s) MUST_USE;
+
 /* A VM ends: for what it did (`fmt` says what, for the console), of its own will, or to begin
  * anew. It never runs again; what it holds is freed by vm_reap. */
 void vm_kill(struct vm *vm, const char *fmt, ...) PRINTF(2, 3);
 void vm_exit(struct vm *vm, uint64_t status);
 void vm_reset(struct vm *vm);
+
+/* Starts a DEFINED VM that ran before; says so if it does not. */
+void vm_start_again(struct stub *s);
 
 /* Frees a VM that ended. The keeper, when the trap is over. */
 void vm_reap(struct vm *vm);
@@ -174,6 +194,12 @@ static inline struct group *vm_group(const struct vm *vm)
 static inline uint32_t vm_instance(const struct stub *s)
 {
     return s->number ? s->number - groups[s->group].config->first_vm + 1 : 0;
+}
+
+static inline struct console_owner vm_console_owner(const struct vm *vm)
+{
+    return (struct console_owner){vm_group(vm)->config->name, vm_instance(vm->stub),
+                                  vm->stub->number};
 }
 
 /* Shows the guest what it holds, after that changed. */

@@ -14,6 +14,7 @@ import json
 import os
 import pathlib
 import re
+import secrets
 import shutil
 import signal
 import socket
@@ -75,9 +76,12 @@ class Machine:
     def __init__(self, deployment=None, *, vms=None, initrd=None, defines=None, images=None,
                  allow_missing=False, mem="1G", cpu="cortex-a72", gic=3, smp=None, append="",
                  store=None, kernel=None, disk=None, card=None, board=None, tree=None,
-                 icount=False, qemu=()):
+                 icount=False, api=False, qemu=()):
+        self.token = secrets.token_hex(32) if api else None
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="toklat-"))
         defines = {**(defines or {}), **({"VMS": vms} if vms else {})}
+        if api:
+            defines["TOKEN"] = f'"{self.token}"'
         self.initrd = initrd or card or make_deployment(
             deployment, self.folder, defines, images, allow_missing
         )
@@ -89,6 +93,8 @@ class Machine:
         self.kind = BOARDS.get(board, virt)
         self.line = f"unix:{self.folder}/line"
         self.port = free_port()
+        self.api_port = free_port()
+        self.api_url = f"http://127.0.0.1:{self.api_port}"
         self._environment = {
             **os.environ,
             "MEM": mem, "CPU": cpu, "GIC": str(gic), "APPEND": append,
@@ -96,7 +102,8 @@ class Machine:
             "STORE": str(store or ""), "BOARD": board,
             "TREE": str(tree or ""), **({} if card or board == "virt" else {"LINE": self.line}),
             "BOOT": "uboot" if disk else "direct", "DISK": str(disk or ""),
-            "PORT": str(self.port), "KERNEL": str(kernel or ROOT / "build/toklat.bin"),
+            "PORT": str(self.port), "API_PORT": str(self.api_port),
+            "KERNEL": str(kernel or ROOT / "build/toklat.bin"),
         }
         self._qemu = (["-icount", "shift=0,sleep=off"] if icount else []) + list(qemu)
         self._text = bytearray()
@@ -219,6 +226,28 @@ class Machine:
             return answer.status, answer.read()
         finally:
             connection.close()
+
+    def api(self, method, path, body=None, headers=None, timeout=20):
+        """A request to the supervisor with the machine's token, unless `headers` say otherwise; a
+        body that is not bytes is sent as JSON. Returns (status, headers, body)."""
+        sent = {"Authorization": f"Bearer {self.token}", **(headers or {})}
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+            sent.setdefault("Content-Type", "application/json")
+        connection = http.client.HTTPConnection("127.0.0.1", self.api_port, timeout=timeout)
+        try:
+            connection.request(method, path, body, sent)
+            response = connection.getresponse()
+            return response.status, response.headers, response.read()
+        finally:
+            connection.close()
+
+    def wait_for_api(self, timeout=BOOT_SECONDS):
+        """Until the supervisor answers, and all images are ready."""
+        def ready():
+            images = json.loads(self.api("GET", "/v1/images", timeout=PROBE_SECONDS)[2])["images"]
+            return all(image["state"] == "ready" for image in images)
+        self.wait_until(ready, timeout, "the API")
 
     def get_json(self, path, timeout=20):
         status, body = self.get(path, timeout)

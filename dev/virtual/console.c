@@ -14,10 +14,10 @@ void console_set_output(console_line_fn out)
     output = out;
 }
 
-static void emit(struct console *c, const char *name, uint32_t instance)
+static void emit(struct console *c, const struct console_owner *owner)
 {
     if (output) {
-        output(name, instance, c->line, c->used);
+        output(owner, c->line, c->used);
     }
     c->used = 0;
 }
@@ -27,24 +27,23 @@ static char shown(char c)
     return c == '\t' || (c >= ' ' && c <= '~') ? c : '?';
 }
 
-void console_write(struct console *c, const char *name, uint32_t instance, const char *text,
-                   size_t n)
+void console_write(struct console *c, const struct console_owner *owner, const char *text, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         if (text[i] == '\n') {
-            emit(c, name, instance);
+            emit(c, owner);
             continue;
         }
         if (c->used == CONSOLE_LINE_MAX) {
-            emit(c, name, instance);
+            emit(c, owner);
         }
         c->line[c->used++] = shown(text[i]);
     }
 }
 
-void console_flush(struct console *c, const char *name, uint32_t instance)
+void console_flush(struct console *c, const struct console_owner *owner)
 {
     if (c->used) {
-        emit(c, name, instance);
+        emit(c, owner);
     }
 }

@@ -12,8 +12,9 @@
 #define NIC_FRAME_MAX (NIC_MTU + 14)
 #define NIC_FRAME_MIN 14 /* an Ethernet header; no padding is asked of a virtual wire */
 
-/* Who a VM may talk to (deployment property "network"). */
-enum nic_reach { NIC_NONE, NIC_INTERNAL, NIC_UPLINK };
+/* Who a VM may talk to (deployment property "network"): VMs, VMs and the outside, or the outside
+ * alone. */
+enum nic_reach { NIC_NONE, NIC_INTERNAL, NIC_UPLINK, NIC_CONTROL };
 
 struct nic {
     struct vring rx, tx;

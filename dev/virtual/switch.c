@@ -12,8 +12,9 @@
  *      either         IPv4 to the switch itself ................. answered if it is a ping
  *      all else       dropped and counted
  *
- * Invariants: what a VM sends carries its own MAC and IPv4 address, or goes nowhere; what comes
- * from outside never carries a VM's IPv4 address; every frame is counted exactly once.
+ * Invariants: what a VM sends carries its own MAC and IPv4 address, or goes nowhere; nothing passes
+ * between a VM of NIC_CONTROL and another; what comes from outside never carries a VM's IPv4
+ * address; every frame is counted exactly once.
  */
 #include "dev/virtual/switch.h"
 
@@ -206,11 +207,12 @@ static void answer(const struct frame *f)
 /* Hands `f` to VM `to`, which exists and may talk as far as `reach`. */
 static void deliver(const struct frame *f, uint32_t to, enum nic_reach reach)
 {
-    if (f->from == OUTSIDE && reach != NIC_UPLINK) {
+    bool outside = f->from == OUTSIDE;
+    if (outside ? reach < NIC_UPLINK : reach == NIC_CONTROL || f->reach == NIC_CONTROL) {
         count()->dropped_reach++;
         return;
     }
-    if (f->from == OUTSIDE) {
+    if (outside) {
         count()->uplink_to_vm++;
     } else {
         count()->vm_to_vm++;
@@ -221,7 +223,7 @@ static void deliver(const struct frame *f, uint32_t to, enum nic_reach reach)
 /* Sends `f`, which is from a VM, outside. */
 static void send_out(const struct frame *f)
 {
-    if (f->reach != NIC_UPLINK) {
+    if (f->reach < NIC_UPLINK) {
         count()->dropped_reach++;
         return;
     }
@@ -280,7 +282,7 @@ static void arp_from_vm(struct frame *f)
         count()->dropped_unknown++; /* nobody asked: the switch answers for VMs */
     } else if (arp_answer_known(f, vm_at(f->dst_ip, &reach))) {
         return;
-    } else if (peer && f->reach == NIC_UPLINK) {
+    } else if (peer && f->reach >= NIC_UPLINK) {
         arp_answer(f, peer);
     } else {
         send_out(f);
@@ -292,7 +294,7 @@ static void arp_from_uplink(struct frame *f)
     enum nic_reach reach;
     if (get16(f->p + ARP_OPER) == ARP_REQUEST) {
         uint32_t to = vm_at(f->dst_ip, &reach);
-        if (!arp_answer_known(f, to && reach == NIC_UPLINK ? to : 0)) {
+        if (!arp_answer_known(f, to && reach >= NIC_UPLINK ? to : 0)) {
             count()->dropped_unknown++;
         }
         return;

@@ -3,6 +3,7 @@
  * A machine whose guests are played by a test.
  */
 #include "tests/unit/machine.h"
+#include "dev/drivers/uart.h"
 
 #include <setjmp.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include "core/bringback.h"
 #include "core/fault.h"
 #include "core/identity.h"
+#include "core/load.h"
 #include "core/move.h"
 #include "mm/store_log.h"
 
@@ -57,10 +59,16 @@ void machine_output_clear(void)
     machine_output[0] = '\0';
 }
 
-static void keep_line(const char *name, uint32_t instance, const char *line, size_t n)
+/* There is no UART. */
+uint64_t uart_dropped(void)
+{
+    return 0;
+}
+
+static void keep_line(const struct console_owner *o, const char *line, size_t n)
 {
     char text[256];
-    int length = snprintf(text, sizeof(text), "[%s/%u] %.*s\n", name, instance, (int)n, line);
+    int length = snprintf(text, sizeof(text), "[%s/%u] %.*s\n", o->name, o->instance, (int)n, line);
     keep_output(text, (size_t)length);
 }
 
@@ -247,6 +255,12 @@ struct deployment_group *machine_add(const char *name, uint32_t count, uint32_t 
     return g;
 }
 
+void machine_spare(uint32_t n)
+{
+    deployment.spare = n;
+    deployment.vm_count += n;
+}
+
 struct elf_file *machine_image(const struct deployment_group *g)
 {
     return &images[g - deployment.groups];
@@ -346,6 +360,7 @@ void machine_start(void)
     host_on_idle(fall_asleep);
     host_on_poll(give_up_polling);
     start_cpus();
+    load_init(&deployment);
     network_init(&deployment.network);
     network_set_uplink(&uplink);
     if (irq_register(MACHINE_UPLINK_IRQ, on_wire) != OK ||

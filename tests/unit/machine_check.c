@@ -97,8 +97,8 @@ static void check_wait(const struct vm *vm)
     must(vm->wait != WAIT_PAGE || t || away);
     must(vm->wait != WAIT_ROOM || away || residence_stopping ||
          vm->leaving == list_empty(&vm->link));
-    must(vm->wait == WAIT_ROOM || vm->wait == WAIT_DOOM || vm->why || list_empty(&vm->link));
-    must(vm->wait != WAIT_DOOM || !list_empty(&vm->link));
+    must(vm->wait == WAIT_ROOM || vm->wait == WAIT_VM || vm->why || list_empty(&vm->link));
+    must(vm->wait != WAIT_VM || !list_empty(&vm->link));
     must(!vm->leaving || (vm->sched.state == SCHED_BLOCKED && !away));
     must(!vm->why || (vm->sched.state == SCHED_BLOCKED && !list_empty(&vm->link)));
 }
@@ -128,7 +128,7 @@ static void check_place(const struct vm *vm)
     must(travels(vm) || cpu == KEEPER || cpu == vm->sched.cpu);
     must(vm->sched.state == SCHED_BLOCKED || (cpu == vm->sched.cpu && !travels(vm)));
     must((vm->sched.state == SCHED_RUNNING) == (r->mux.current == &vm->sched));
-    must(cpu == KEEPER || (!vm->leaving && !vm->fetch && vm->wait != WAIT_DOOM));
+    must(cpu == KEEPER || (!vm->leaving && !vm->fetch && vm->wait != WAIT_VM));
 }
 
 /* Nobody sleeps who can run, or who has an event to be told of. */
@@ -181,7 +181,8 @@ static void check_out(struct sums *sums, const struct stub *s)
         return;
     }
     must(s->vm == NULL && s->events == 0 && (s->state == VM_STORED) == stored);
-    must(s->state == VM_STORED || !timeout_waiting(&s->timeout));
+    bool starts_again = groups[s->group].config->supervisor && s->state == VM_DEFINED;
+    must(s->state == VM_STORED || starts_again || !timeout_waiting(&s->timeout));
 }
 
 /* What a stub counts as; one that comes is still where it comes from. */
@@ -336,7 +337,9 @@ static void check_all(bool waiting, struct sums *sums)
     uint64_t came = 0, went = 0;
     check_frames_sum();
     for (unsigned i = 0; i < group_count; i++) {
-        add_group(sums, &groups[i], waiting);
+        if (groups[i].state != GROUP_ABSENT) {
+            add_group(sums, &groups[i], waiting);
+        }
     }
     must(sums->private_pages == frame_count(FRAME_PRIVATE));
     must(sums->shared_pages == frame_count(FRAME_SHARED));
@@ -367,7 +370,7 @@ void machine_check_settled(void)
     }
     for (uint32_t n = 1; n < vm_table_size(); n++) {
         const struct stub *s = vm_stub(n);
-        must(s->state != VM_LIVE || s->vm->wait != WAIT_DOOM);
+        must(s->state != VM_LIVE || s->vm->wait != WAIT_VM);
         must(s->where == KEEPER || (s->state == VM_LIVE && s->vm->sched.cpu == s->where));
     }
 }

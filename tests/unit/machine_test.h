@@ -13,6 +13,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "abi/control.h"
 #include "tests/unit/machine.h"
 #include "tests/unit/space_check.h"
 

@@ -16,12 +16,12 @@
 static char shown[4096];
 static unsigned lines;
 
-static void collect(const char *name, uint32_t instance, const char *line, size_t n)
+static void collect(const struct console_owner *o, const char *line, size_t n)
 {
     size_t used = strlen(shown);
     assert_true(n <= CONSOLE_LINE_MAX);
-    snprintf(shown + used, sizeof(shown) - used, "[%s/%u] %.*s\n", name, (unsigned)instance, (int)n,
-             line);
+    snprintf(shown + used, sizeof(shown) - used, "[%s/%u] %.*s\n", o->name, (unsigned)o->instance,
+             (int)n, line);
     lines++;
 }
 
@@ -34,9 +34,12 @@ static int setup(void **state)
     return 0;
 }
 
+static const struct console_owner first = {"web", 1, 2};
+
 static void put(struct console *c, uint32_t instance, const char *text)
 {
-    console_write(c, "web", instance, text, strlen(text));
+    struct console_owner owner = {"web", instance, instance + 1};
+    console_write(c, &owner, text, strlen(text));
 }
 
 static void test_lines_do_not_mix(void **state)
@@ -64,13 +67,13 @@ static void test_long_lines_are_broken(void **state)
     struct console c = {0};
     char text[2 * CONSOLE_LINE_MAX + 1];
     memset(text, 'x', sizeof(text));
-    console_write(&c, "web", 1, text, CONSOLE_LINE_MAX);
+    console_write(&c, &first, text, CONSOLE_LINE_MAX);
     assert_int_equal(lines, 0);
     put(&c, 1, "\n"); /* exactly full: one line, no empty one after it */
     assert_int_equal(lines, 1);
-    console_write(&c, "web", 1, text, sizeof(text));
+    console_write(&c, &first, text, sizeof(text));
     assert_int_equal(lines, 3);
-    console_flush(&c, "web", 1);
+    console_flush(&c, &first);
     assert_int_equal(lines, 4);
     assert_string_equal(shown + strlen(shown) - 10, "[web/1] x\n");
 }
@@ -80,7 +83,7 @@ static void test_control_characters_are_shown(void **state)
     (void)state;
     struct console c = {0};
     static const char text[] = "a\x1b[2Jb\0c\rd\x7f\x9b\te\n";
-    console_write(&c, "web", 1, text, sizeof(text) - 1);
+    console_write(&c, &first, text, sizeof(text) - 1);
     assert_string_equal(shown, "[web/1] a?[2Jb?c?d??\te\n");
 }
 
@@ -88,11 +91,11 @@ static void test_flush(void **state)
 {
     (void)state;
     struct console c = {0};
-    console_flush(&c, "web", 1);
+    console_flush(&c, &first);
     assert_int_equal(lines, 0);
     put(&c, 1, "rest");
-    console_flush(&c, "web", 1);
-    console_flush(&c, "web", 1);
+    console_flush(&c, &first);
+    console_flush(&c, &first);
     assert_string_equal(shown, "[web/1] rest\n");
 }
 

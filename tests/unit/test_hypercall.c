@@ -37,12 +37,12 @@ static int64_t call(uint64_t function, uint64_t x1, uint64_t x2)
 static void test_discovery(void **state)
 {
     (void)state;
-    assert_int_equal(call(TOKLAT_VERSION, 0, 0), 0x10000);
+    assert_int_equal(call(TOKLAT_VERSION, 0, 0), 0x10001);
     assert_int_equal(call(SMCCC_VERSION, 0, 0), 0x10001);
     assert_int_equal(call(PSCI_VERSION, 0, 0), 0x10001);
     assert_int_equal(call(TOKLAT_CALL_COUNT, 0, 0), TOKLAT_CALLS);
     assert_int_equal(call(TOKLAT_CALL_REVISION, 0, 9), 1);
-    assert_int_equal(vm->context.x[1], 0);
+    assert_int_equal(vm->context.x[1], 1);
     assert_int_equal(call(TOKLAT_CALL_UID, 0, 0), 0xc4e6d2a1);
     assert_int_equal(vm->context.x[1], 0x7e4c0b3f);
     assert_int_equal(vm->context.x[2], 0x6f741d9b);
@@ -93,7 +93,7 @@ static void test_unknown_functions(void **state)
 static void test_upper_half_of_x0(void **state)
 {
     (void)state;
-    assert_int_equal(call(0xFFFFFFFF00000000ull | TOKLAT_VERSION, 0, 0), 0x10000);
+    assert_int_equal(call(0xFFFFFFFF00000000ull | TOKLAT_VERSION, 0, 0), 0x10001);
     assert_int_equal(call(1ull << 32, 0, 0), TOKLAT_E_NOT_SUPPORTED);
 }
 

@@ -268,7 +268,7 @@ static void test_destroys_elsewhere(void **state)
     struct vm *boss = wake_boss(BOSS);
     machine_trap(TOKLAT_VM_CONTROL, TOKLAT_VM_DESTROY, WEB_A);
     assert_null(machine_current());
-    assert_int_equal(boss->wait, WAIT_DOOM);
+    assert_int_equal(boss->wait, WAIT_VM);
     send_to(BOSS); /* which is no answer */
     assert_null(machine_current());
     assert_int_equal(state_of(WEB_A), VM_LIVE);
@@ -341,7 +341,7 @@ static void test_whoever_waits_to_destroy_is_destroyed(void **state)
     struct vm *chief = play_vm(CHIEF);
     assert_int_equal(control_of(chief, TOKLAT_VM_DESTROY, BOSS), 0);
     machine_turn();
-    assert_int_equal(state_of(WEB_A), VM_DEFINED);
+    assert_int_equal(state_of(WEB_A), VM_LIVE); /* nobody waits for its end any more */
     machine_check_settled();
 }
 

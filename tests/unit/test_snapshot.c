@@ -158,11 +158,11 @@ static void test_nothing_is_written_without_a_template(void **state)
     struct vm *vm = make_vm();
     uint64_t id = groups[1].template_id;
     groups[1].template_id = 0;
-    assert_int_equal(snapshot_write(vm), ERR_BUSY);
+    assert_int_equal(snapshot_write(vm, vm->stub->number), ERR_BUSY);
     groups[1].unsavable = true;
-    assert_int_equal(snapshot_write(vm), ERR_RANGE);
+    assert_int_equal(snapshot_write(vm, vm->stub->number), ERR_RANGE);
     groups[1].template_id = id;
-    assert_int_equal(snapshot_write(vm), OK);
+    assert_int_equal(snapshot_write(vm, vm->stub->number), OK);
     machine_quiet();
 }
 
