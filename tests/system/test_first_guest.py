@@ -3,8 +3,8 @@
 folder, and what they print is what the page says.
 
 A block ```LANGUAGE NAME is the file NAME. A block ```console has commands, each after a "$", and
-what they print; "..." stands for any lines. Of another terminal's commands, those with `make run`, a
-machine is made with their arguments. Replaced are the ports, and where the repository is.
+what they print; "..." stands for any lines. Where a command is `make run`, a machine is made with
+its arguments. Replaced are the ports, and where the repository is.
 """
 
 import contextlib
