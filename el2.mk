@@ -63,7 +63,7 @@ build/el2/core/base/string.o: EL2_CFLAGS += -fno-tree-loop-distribute-patterns -
 EL2_BOOT := \
 	$(addprefix core/,archive deployment deployment_group deployment_node devices main) \
 	$(addprefix core/,options base/devicetree) \
-	$(addprefix mm/,frame_init image store_mount store_replay) \
+	$(addprefix mm/,frame_init store_mount store_replay) \
 	$(addprefix arch/arm64/,boot boot_tree firmware mmu) \
 	$(addprefix dev/drivers/,partition rtc_pl031 rng)
 $(EL2_BOOT:%=build/el2/%.o): EL2_CFLAGS += -Os -fno-lto
@@ -72,9 +72,10 @@ $(EL2_BOOT:%=build/el2/%.o): TO_BOOT = $(OBJCOPY) --prefix-alloc-sections=.boot 
 # What runs at shutdown, for somebody at the console, or once while a record is read or
 # written, is made small, not fast.
 EL2_COLD := \
-	$(addprefix core/,arrival bringback control control_read ending fetch footprint group journal) \
-	$(addprefix core/,keys keys_store operate residence shutdown snapshot start transit base/fmt base/log) \
-	$(addprefix mm/,store store_clean store_index store_log record record_read buddy space) \
+	$(addprefix core/,arrival bringback control control_read deployment_check ending fetch) \
+	$(addprefix core/,footprint group journal keys keys_store load operate residence) \
+	$(addprefix core/,shutdown snapshot start transit base/fmt base/log) \
+	$(addprefix mm/,store store_clean store_index store_log record record_read buddy image space) \
 	dev/virtual/console \
 	$(addprefix arch/arm64/,irq gicv2 gicv3 smp bcm2835_pm bcm2836) \
 	$(addprefix dev/drivers/,virtio_blk virtio_mmio uart pl011 sd_card sdhci sdhost) \

@@ -8,6 +8,7 @@
 #include "arch/memory.h"
 #include "arch/time.h"
 #include "core/base/log.h"
+#include "core/move.h"
 #include "core/network.h"
 #include "core/residence.h"
 #include "core/run.h"
@@ -40,8 +41,11 @@ struct transit *arrival_come(struct stub *s)
     if (s->state == VM_COMING) {
         return s->transit;
     }
-    struct transit *t = groups[s->group].state == GROUP_READY ? transit_new(s) : NULL;
-    if (t) {
+    bool ready = groups[s->group].state == GROUP_READY;
+    struct transit *t = ready ? transit_new(s) : NULL;
+    if (!t && ready) {
+        move_spill();
+    } else if (t) {
         if (s->state == VM_STORED) {
             time_coming(s);
         }
@@ -99,6 +103,7 @@ static enum gate_answer admit_new(struct transit *t, struct stub *s)
     if (e == ERR_NO_MEMORY) {
         s->state = VM_COMING;
         s->transit = t;
+        move_spill();
         return GATE_LATER;
     }
     gate_arrived(&gatekeeper, &t->waiter, NULL, 0);
@@ -197,6 +202,7 @@ static void end_read(struct store_io *io, enum err e)
         gate_arrived(&gatekeeper, &t->waiter, NULL, 0);
         (void)arrival_want(s);
         gatekeeper.admit_later = true; /* not before frames have become free */
+        move_spill(); /* which may rest with other CPUs, free enough for nobody to be evicted */
     } else {
         begin_anew(t, s, e);
     }

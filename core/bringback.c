@@ -4,7 +4,9 @@
  *
  * A store belongs to one deployment, by a fingerprint of its network and of the names and first
  * numbers of its groups: instances may be added to the last group, and images may change; the VMs
- * of an image that changed begin anew.
+ * of an image that changed begin anew. Images that were loaded while the machine ran are not loaded
+ * any more: what the store has of them, in slots of spare numbers and of templates behind those of
+ * the deployment's groups, is forgotten.
  */
 #include "core/bringback.h"
 #include "arch/memory.h"
@@ -133,6 +135,29 @@ BOOT static uint64_t fingerprint(const struct deployment *d)
     return (uint64_t)high << 32 | low;
 }
 
+BOOT static uint32_t forget_slots(uint32_t slot, uint32_t end)
+{
+    uint32_t forgotten = 0;
+    for (; slot < end; slot++) {
+        if (place(slot)->sector != STORE_NOTHING) {
+            store_mark(slot, STORE_NOTHING);
+            forgotten++;
+        }
+    }
+    return forgotten;
+}
+
+BOOT static void forget_loaded(const struct deployment *d)
+{
+    uint32_t end = d->vm_count + 1;
+    uint32_t vms = forget_slots(end - d->spare, end);
+    uint32_t templates = forget_slots(store_template_slot(d->group_count),
+                                      store_template_slot(DEPLOYMENT_GROUPS_MAX));
+    if (vms + templates) {
+        log_info("store: %u VMs of %u images that were loaded are forgotten", vms, templates);
+    }
+}
+
 BOOT void bringback(struct block_device *d, const struct deployment *deployment)
 {
     if (!d) {
@@ -148,6 +173,7 @@ BOOT void bringback(struct block_device *d, const struct deployment *deployment)
     for (unsigned i = 0; i < group_count; i++) {
         bring_back_group(&groups[i]);
     }
+    forget_loaded(deployment);
     residence_open();
 }
 

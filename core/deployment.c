@@ -156,22 +156,21 @@ static bool read_network(const struct node *n, struct switch_config *c)
 }
 
 /* Whether VMs `first` to `last` have addresses that are nobody else's. */
-static bool addresses_are_free(const struct node *n, const struct switch_config *c, uint32_t first,
-                               uint32_t last)
+static bool addresses_are_free(const struct node *n, const char *property,
+                               const struct switch_config *c, uint32_t first, uint32_t last)
 {
     uint64_t low = (uint64_t)c->base + first;
     uint64_t high = (uint64_t)c->base + last;
     uint64_t end = c->base | ~c->netmask; /* the broadcast address */
 
     if (high >= end) {
-        node_refuse(n, "instances", "address of VM %u is past the network's end: limit VM %u", last,
+        node_refuse(n, property, "address of VM %u is past the network's end: limit VM %u", last,
                     (uint32_t)(end - c->base - 1));
         return false;
     }
     if ((c->gateway >= low && c->gateway <= high) || (c->address >= low && c->address <= high)) {
-        node_refuse(n, "instances",
-                    "addresses of VMs %u to %u meet gateway 0x%08x or switch 0x%08x", first, last,
-                    c->gateway, c->address);
+        node_refuse(n, property, "addresses of VMs %u to %u meet gateway 0x%08x or switch 0x%08x",
+                    first, last, c->gateway, c->address);
         return false;
     }
     return true;
@@ -211,7 +210,7 @@ static bool fits_deployment(const struct node *n, const struct deployment *d,
             return false;
         }
     }
-    return addresses_are_free(n, &d->network, d->vm_count + 1, (uint32_t)vms);
+    return addresses_are_free(n, "instances", &d->network, d->vm_count + 1, (uint32_t)vms);
 }
 
 static void add_group(const struct node *n, struct deployment *d, struct nodes *nodes)
@@ -268,7 +267,8 @@ static struct node node_at(const struct node *root, int offset)
 
 static enum err read_root(const struct node *root, struct deployment *d)
 {
-    static const char *const known[] = {"compatible", "#address-cells", "#size-cells", NULL};
+    static const char *const known[] = {"compatible", "#address-cells", "#size-cells", "spare",
+                                        NULL};
     int network = fdt_subnode_offset(root->blob, root->offset, NETWORK_NODE);
 
     if (fdt_node_check_compatible(root->blob, root->offset, ROOT_COMPATIBLE) != 0) {
@@ -286,6 +286,18 @@ static enum err read_root(const struct node *root, struct deployment *d)
         }
     }
     return OK;
+}
+
+/* Numbers behind those of all groups, or none. */
+static void add_spare(const struct node *root, struct deployment *d)
+{
+    uint32_t spare = 0;
+
+    if (node_cell(root, "spare", 0, DEPLOYMENT_VMS_MAX - d->vm_count, &spare) && spare > 0 &&
+        addresses_are_free(root, "spare", &d->network, d->vm_count + 1, d->vm_count + spare)) {
+        d->spare = spare;
+        d->vm_count += spare;
+    }
 }
 
 enum err deployment_parse(const void *blob, size_t bytes, struct deployment *out,
@@ -313,5 +325,6 @@ enum err deployment_parse(const void *blob, size_t bytes, struct deployment *out
         struct node n = node_at(&root, nodes.offset[i]);
         read_peers(&n, out, &nodes, &out->groups[i]);
     }
+    add_spare(&root, out);
     return OK;
 }

@@ -14,6 +14,7 @@
 #define DEPLOYMENT_GROUPS_MAX 32
 #define DEPLOYMENT_VMS_MAX 1048576u /* over all groups, reserves included */
 #define DEPLOYMENT_IMAGE_NAME_BYTES 64
+#define DEPLOYMENT_NAME_CHARS ",._+-@" /* of a name, with letters and digits */
 
 /* One node: `count` instances of one image. */
 struct deployment_group {
@@ -35,7 +36,8 @@ struct deployment_group {
 
 struct deployment {
     struct switch_config network;
-    uint32_t vm_count; /* numbers 1 to vm_count are taken by groups, reserves included */
+    uint32_t vm_count; /* VM numbers are 1 to vm_count, of reserves and spare ones included */
+    uint32_t spare;    /* the last of them are for images that are loaded later (core/load.h) */
     uint32_t group_count;
     struct deployment_group groups[DEPLOYMENT_GROUPS_MAX];
 };
@@ -47,5 +49,10 @@ typedef void (*deployment_refuse_fn)(const char *text);
  * ERR_INVALID: the blob as a whole is unusable (said too). The blob is not needed afterwards. */
 enum err deployment_parse(const void *blob, size_t bytes, struct deployment *out,
                           deployment_refuse_fn refuse) MUST_USE;
+
+/* Whether a name is of 1 or more letters, digits and DEPLOYMENT_NAME_CHARS; how long it is at most
+ * is not looked at. And what strings are made of. */
+bool deployment_is_name(const char *name);
+bool deployment_is_printable(char c);
 
 #endif

@@ -11,12 +11,6 @@ static const char *const network_words[] = {"none", "internal", "uplink", "contr
 static const char *const start_words[] = {"demand", "boot"};
 static const char *const recovery_words[] = {"resume", "restart"};
 
-static bool is_name_char(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           (c != '\0' && strchr(",._+-@", c));
-}
-
 static bool read_name(const struct node *n, struct deployment_group *g)
 {
     size_t length = strlen(n->name);
@@ -25,11 +19,10 @@ static bool read_name(const struct node *n, struct deployment_group *g)
         node_refuse(n, "name", "%zu characters: from 1 to %zu", length, sizeof(g->name) - 1);
         return false;
     }
-    for (size_t i = 0; i < length; i++) {
-        if (!is_name_char(n->name[i])) {
-            node_refuse(n, "name", "\"%s\": letters, digits and ,._+-@ only", n->name);
-            return false;
-        }
+    if (!deployment_is_name(n->name)) {
+        node_refuse(n, "name", "\"%s\": letters, digits and " DEPLOYMENT_NAME_CHARS " only",
+                    n->name);
+        return false;
     }
     memcpy(g->name, n->name, length + 1);
     return true;

@@ -10,11 +10,6 @@
 
 #define REFUSAL_BYTES 200
 
-static bool is_printable(char c)
-{
-    return c >= 0x20 && c <= 0x7e;
-}
-
 void node_refuse(const struct node *n, const char *property, const char *fmt, ...)
 {
     char line[REFUSAL_BYTES];
@@ -26,7 +21,7 @@ void node_refuse(const struct node *n, const char *property, const char *fmt, ..
     fmt_vsnprintf(line + used, sizeof(line) - (size_t)used, fmt, args);
     va_end(args);
     for (char *p = line; *p != '\0'; p++) {
-        *p = is_printable(*p) ? *p : '?';
+        *p = deployment_is_printable(*p) ? *p : '?';
     }
     n->refuse(line);
 }
@@ -76,7 +71,7 @@ bool node_text(const struct node *n, const char *property, char *out, size_t siz
         return false;
     }
     for (size_t i = 0; i < length; i++) {
-        if (!is_printable(text[i])) {
+        if (!deployment_is_printable(text[i])) {
             node_refuse(n, property, "\"%s\": printable ASCII only", text);
             return false;
         }

@@ -7,7 +7,7 @@
  */
 #include "core/footprint.h"
 #include "core/base/log.h"
-#include "core/vm.h"
+#include "core/group.h"
 #include "mm/frame.h"
 
 #define ULL(x) ((unsigned long long)(x))
@@ -110,7 +110,10 @@ static void print_groups_text(void)
     log_raw("%-16s %8s %-10s %12s %12s %12s %14s\n", "image", "count", "bytes", "min", "median",
             "max", "sum");
     for (unsigned i = 0; i < group_count; i++) {
-        const struct group *g = &groups[i];
+        const struct group *g = group_find(i);
+        if (!g) {
+            continue;
+        }
         measure_pss(g);
         for (unsigned m = 0; m < MEASURES; m++) {
             struct spread s = spread_of(g, (enum measure)m);
@@ -124,7 +127,10 @@ static void print_groups_json(void)
 {
     log_raw("{\"images\":{");
     for (unsigned i = 0; i < group_count; i++) {
-        const struct group *g = &groups[i];
+        const struct group *g = group_find(i);
+        if (!g) {
+            continue;
+        }
         log_raw("%s\"%s\":{\"count\":%u", i ? "," : "", g->config->name, g->live);
         for (unsigned m = 0; m < MEASURES; m++) {
             struct spread s = spread_of(g, (enum measure)m);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Groups: from an image in the archive to a template.
+ * Groups: from an image, in the archive or loaded later, to a template.
  */
 #include "core/group.h"
 #include "arch/memory.h"
+#include "arch/time.h"
 #include "core/archive.h"
 #include "core/base/log.h"
 #include "core/base/string.h"
@@ -17,11 +18,18 @@
 /* Clones that one pass of the scheduler starts: bounds the time that others wait. */
 #define STARTS_AT_ONCE 16
 
+/* The text of an image's refusal. */
+#define REFUSAL_BYTES 128
+
+#define ULL(x) ((unsigned long long)(x))
+
 struct group groups[DEPLOYMENT_GROUPS_MAX];
 unsigned group_count;
 uint32_t group_starts_due;
 
-BOOT static void define_stubs(struct group *g)
+static unsigned deployed; /* groups of the deployment: the first ones */
+
+static void define_stubs(struct group *g)
 {
     const struct deployment_group *c = g->config;
     for (uint32_t i = c->count + c->reserve; i > 0; i--) {
@@ -79,7 +87,7 @@ bool group_save_templates(void)
 
 /* Of all that a template is made from: an image that changes, or is told something else, makes
  * another one. */
-BOOT static uint32_t image_key(const struct group *g, const void *file, size_t bytes)
+static uint32_t image_key(const struct group *g, const void *file, size_t bytes)
 {
     const struct deployment_group *c = g->config;
     const struct switch_config *net = switch_get_config();
@@ -97,11 +105,29 @@ BOOT static uint32_t image_key(const struct group *g, const void *file, size_t b
     return crc;
 }
 
+static enum err read_image(struct group *g, const void *file, size_t bytes, struct refusal *why)
+{
+    enum err e = image_parse(file, bytes, g->config->memory_bytes, &g->image, why);
+    if (e == OK) {
+        g->image_key = image_key(g, file, bytes);
+    }
+    return e;
+}
+
+void group_refusal_text(const struct refusal *why, char *out, size_t size)
+{
+    fmt_snprintf(out, size, "%s%s%s: %llu (0x%llx): limit %llu (0x%llx)",
+                 why->where ? why->where : "", why->where ? ": " : "",
+                 why->what ? why->what : "file", ULL(why->value), ULL(why->value), ULL(why->limit),
+                 ULL(why->limit));
+}
+
 BOOT static enum err find_image(struct group *g, const void *archive, size_t bytes)
 {
     const void *file;
     size_t file_bytes;
     struct refusal why = {0};
+    char text[REFUSAL_BYTES];
     const char *name = g->config->image;
     enum err e = archive_find(archive, bytes, name, &file, &file_bytes, &why);
     if (e == ERR_NOT_FOUND) {
@@ -109,21 +135,17 @@ BOOT static enum err find_image(struct group *g, const void *archive, size_t byt
         return e;
     }
     if (e == OK) {
-        e = image_parse(file, file_bytes, g->config->memory_bytes, &g->image, &why);
-        g->image_key = image_key(g, file, file_bytes);
+        e = read_image(g, file, file_bytes, &why);
     }
     if (e != OK) {
-        log_error("group %s: %s: %s%s%s is %llu (0x%llx), limit %llu (0x%llx): %s", g->config->name,
-                  name, why.where ? why.where : "", why.where ? ": " : "",
-                  why.what ? why.what : "file", (unsigned long long)why.value,
-                  (unsigned long long)why.value, (unsigned long long)why.limit,
-                  (unsigned long long)why.limit, err_name(e));
+        group_refusal_text(&why, text, sizeof(text));
+        log_error("group %s: %s: %s: %s", g->config->name, name, text, err_name(e));
     }
     return e;
 }
 
 /* A VM of number 0 that holds the image and stands at its entry. */
-BOOT static enum err load(struct group *g)
+static enum err load(struct group *g)
 {
     g->boot = (struct stub){.group = g->index, .state = VM_LIVE};
     enum err e = vm_allocate(&g->boot, g->image.flags & TOKLAT_IMAGE_MMU);
@@ -167,6 +189,16 @@ BOOT static bool load_stored(struct group *g)
     return true;
 }
 
+/* The template that was loaded boots, or needs not. */
+static void begin(struct group *g)
+{
+    if (g->image.flags & TOKLAT_IMAGE_CHECKPOINT) {
+        run_wake(g->template);
+    } else {
+        group_freeze(g);
+    }
+}
+
 BOOT static void prepare(struct group *g, const void *archive, size_t bytes)
 {
     enum err e = find_image(g, archive, bytes);
@@ -182,10 +214,8 @@ BOOT static void prepare(struct group *g, const void *archive, size_t bytes)
     }
     if (e != OK) {
         group_fail(g);
-    } else if (g->image.flags & TOKLAT_IMAGE_CHECKPOINT) {
-        run_wake(g->template);
     } else {
-        group_freeze(g);
+        begin(g);
     }
 }
 
@@ -195,7 +225,7 @@ BOOT enum err group_define_all(const struct deployment *d)
     if (e != OK) {
         return e;
     }
-    group_count = d->group_count;
+    group_count = deployed = d->group_count;
     for (unsigned i = 0; i < group_count; i++) {
         groups[i].config = &d->groups[i];
         groups[i].index = (uint8_t)i;
@@ -211,6 +241,105 @@ BOOT void group_prepare_all(const void *archive, size_t bytes)
         prepare(&groups[i], archive, bytes);
     }
 }
+
+/* --- while the machine runs --------------------------------------------------------------- */
+
+bool group_is_loaded(unsigned index)
+{
+    return index >= deployed;
+}
+
+/* Of group `index` there is none. */
+static void set_absent(unsigned index)
+{
+    const struct deployment_group *last = groups[index].config;
+    groups[index] = (struct group){.config = last, .index = (uint8_t)index, .state = GROUP_ABSENT};
+    while (group_count > deployed && groups[group_count - 1].state == GROUP_ABSENT) {
+        group_count--;
+    }
+}
+
+/* Whether there are frames for all that the file has, each page with a table at most, beyond those
+ * that admission leaves. */
+static bool fits(const struct image *image)
+{
+    uint64_t frames = gatekeeper.limits.floor + STAGE2_ROOT_ENTRIES;
+    for (unsigned i = 0; i < image->segment_count; i++) {
+        frames += (image->segments[i].file_bytes >> PAGE_SHIFT) + 1;
+    }
+    return frame_count(FRAME_FREE) > frames;
+}
+
+/* The fences: whoever finds a stub that points to the group finds what it says, and whoever finds a
+ * VM that was created of it finds its stub. Partner: the address dependency in network.c, exists(),
+ * where a stub that is read too early names a group that was there before. */
+enum err group_load(unsigned index, const struct deployment_group *config, const void *file,
+                    size_t bytes, struct refusal *why)
+{
+    struct group *g = &groups[index];
+    *g = (struct group){
+        .config = config, .index = (uint8_t)index, .state = GROUP_ABSENT, .weight = config->weight};
+    enum err e = read_image(g, file, bytes, why);
+    if (e == OK) {
+        e = fits(&g->image) ? load(g) : ERR_NO_MEMORY;
+    }
+    if (e != OK) {
+        set_absent(index);
+        return e;
+    }
+    g->state = GROUP_BOOTING;
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    define_stubs(g);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    group_count = MAX(group_count, index + 1);
+    begin(g);
+    return OK;
+}
+
+static bool has_vms(const struct group *g)
+{
+    const struct deployment_group *c = g->config;
+    uint32_t n = c->first_vm, end = n + c->count + c->reserve;
+    while (n < end && !vm_find(n)) {
+        n++;
+    }
+    return n < end;
+}
+
+static void forget_template(struct group *g)
+{
+    uint32_t slot = store_template_slot(g->index);
+    if (store_is_open() && (g->template_place.sector != STORE_NOTHING || store_is_pending(slot))) {
+        store_mark(slot, STORE_NOTHING);
+        residence_note();
+    }
+}
+
+/* What the template shares with VMs is its own again: there are none. */
+enum err group_delete(unsigned index)
+{
+    struct group *g = group_find(index);
+    if (!g) {
+        return ERR_NOT_FOUND;
+    }
+    if (!group_is_loaded(index)) {
+        return ERR_DENIED;
+    }
+    if (has_vms(g)) {
+        return ERR_BUSY;
+    }
+    if (g->template) {
+        mux_remove(&run_this()->mux, &g->template->sched, counter_now());
+        vm_free(g->template);
+    }
+    forget_template(g);
+    log_info("group %s: deleted", g->config->name);
+    journal_add(TOKLAT_JOURNAL_DELETED, 0, index, g->config->name, strlen(g->config->name));
+    set_absent(index);
+    return OK;
+}
+
+/* --- at boot ------------------------------------------------------------------------------- */
 
 static void start_next(struct group *g)
 {

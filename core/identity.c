@@ -77,7 +77,7 @@ enum err identity_own_page(struct vm *vm)
     return e;
 }
 
-BOOT enum err identity_first(struct vm *vm)
+enum err identity_first(struct vm *vm)
 {
     enum err e = identity_own_page(vm);
     if (e != OK) {

@@ -47,7 +47,10 @@ static void print_vm(const struct stub *s)
 static void key_vms(void)
 {
     for (unsigned i = 0; i < group_count; i++) {
-        const struct group *g = &groups[i];
+        const struct group *g = group_find(i);
+        if (!g) {
+            continue;
+        }
         log_raw("group %s: %s; %u defined, %u live, %u stored, %u dead; %llu started, "
                 "%llu killed, %llu exited\n",
                 g->config->name, group_names[g->state], g->defined, g->live, g->stored, g->dead,

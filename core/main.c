@@ -13,6 +13,7 @@
 #include "core/identity.h"
 #include "core/journal.h"
 #include "core/keys.h"
+#include "core/load.h"
 #include "core/mail.h"
 #include "core/network.h"
 #include "core/options.h"
@@ -152,6 +153,7 @@ static void read_deployment(const struct machine *m)
 static void deploy(const struct machine *m)
 {
     read_deployment(m);
+    load_init(&deployment);
     network_init(&deployment.network);
     devices_start_network(m);
     devices_start_block(m, residence_interrupt);

@@ -95,7 +95,8 @@ struct vm {
 
 _Static_assert(sizeof(struct vm) <= 1024, "budget: descriptor of a resident VM");
 
-enum group_state { GROUP_BOOTING, GROUP_READY, GROUP_FAILED };
+/* ABSENT: of this index there is no group, though there are of later ones. */
+enum group_state { GROUP_BOOTING, GROUP_READY, GROUP_FAILED, GROUP_ABSENT };
 
 /* A deployment node at run time. */
 struct group {
@@ -119,6 +120,7 @@ struct group {
     uint64_t started, killed, exited;
 };
 
+/* Groups have indices below group_count; core/group.h, group_find. */
 extern struct group groups[DEPLOYMENT_GROUPS_MAX];
 extern unsigned group_count;
 
@@ -133,7 +135,7 @@ uint32_t vm_table_size(void);
 struct stub *vm_stub(uint32_t number);
 
 /* Says what VM `number` is at first: DEFINED, or ABSENT and in the group's reserve. Reserves are
- * handed out in the reverse of the order of these calls. Boot CPU. */
+ * handed out in the reverse of the order of these calls. The keeper. */
 void vm_define(struct group *g, uint32_t number, bool exists);
 
 /* Puts a stub that has no descriptor back into its group's reserve. */

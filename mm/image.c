@@ -51,6 +51,26 @@ static bool is_inside(uint64_t offset, uint64_t n, uint64_t bytes)
     return offset <= bytes && n <= bytes - offset;
 }
 
+#define FIELD(name) offsetof(struct elf_header, name), sizeof(((struct elf_header *)0)->name)
+
+/* What is the same in all images' headers. */
+static const struct {
+    const char *what;
+    uint8_t offset, bytes, e;
+    uint32_t wanted;
+} fields[] = {
+    {"magic", FIELD(magic), ERR_INVALID, ELF_MAGIC},
+    {"ei_class", FIELD(class), ERR_UNSUPPORTED, ELF_CLASS_64},
+    {"ei_data", FIELD(data), ERR_UNSUPPORTED, ELF_DATA_LITTLE},
+    {"ei_version", FIELD(ident_version), ERR_UNSUPPORTED, ELF_VERSION},
+    {"e_type", FIELD(type), ERR_UNSUPPORTED, ELF_TYPE_EXEC},
+    {"e_machine", FIELD(machine), ERR_UNSUPPORTED, ELF_MACHINE_AARCH64},
+    {"e_version", FIELD(version), ERR_UNSUPPORTED, ELF_VERSION},
+    {"e_flags", FIELD(flags), ERR_UNSUPPORTED, 0},
+    {"e_ehsize", FIELD(ehsize), ERR_INVALID, sizeof(struct elf_header)},
+    {"e_phentsize", FIELD(phentsize), ERR_INVALID, sizeof(struct elf_segment)},
+};
+
 static enum err check_header(struct parse *p)
 {
     struct elf_header *h = &p->header;
@@ -58,26 +78,11 @@ static enum err check_header(struct parse *p)
         return refuse(p, ERR_INVALID, "header", "file size", p->bytes, sizeof(*h));
     }
     memcpy(h, p->file, sizeof(*h));
-    const struct {
-        const char *what;
-        uint64_t value;
-        uint64_t wanted;
-        enum err e;
-    } fields[] = {
-        {"magic", h->magic, ELF_MAGIC, ERR_INVALID},
-        {"ei_class", h->class, ELF_CLASS_64, ERR_UNSUPPORTED},
-        {"ei_data", h->data, ELF_DATA_LITTLE, ERR_UNSUPPORTED},
-        {"ei_version", h->ident_version, ELF_VERSION, ERR_UNSUPPORTED},
-        {"e_type", h->type, ELF_TYPE_EXEC, ERR_UNSUPPORTED},
-        {"e_machine", h->machine, ELF_MACHINE_AARCH64, ERR_UNSUPPORTED},
-        {"e_version", h->version, ELF_VERSION, ERR_UNSUPPORTED},
-        {"e_flags", h->flags, 0, ERR_UNSUPPORTED},
-        {"e_ehsize", h->ehsize, sizeof(*h), ERR_INVALID},
-        {"e_phentsize", h->phentsize, sizeof(struct elf_segment), ERR_INVALID},
-    };
     for (unsigned i = 0; i < ARRAY_SIZE(fields); i++) {
-        if (fields[i].value != fields[i].wanted) {
-            return refuse(p, fields[i].e, "header", fields[i].what, fields[i].value,
+        uint64_t value = 0; /* of a little-endian machine, as the file is */
+        memcpy(&value, (const uint8_t *)h + fields[i].offset, fields[i].bytes);
+        if (value != fields[i].wanted) {
+            return refuse(p, (enum err)fields[i].e, "header", fields[i].what, value,
                           fields[i].wanted);
         }
     }

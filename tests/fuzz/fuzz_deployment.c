@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 // sources: core/deployment.c core/deployment_node.c core/deployment_group.c core/base/fmt.c
+// sources: core/deployment_check.c
 /*
  * Any bytes as a deployment: what is accepted keeps every limit, what is refused is said.
  */
@@ -37,7 +38,7 @@ static void check_group(const struct deployment *d, const struct deployment_grou
     must(memchr(g->image, '\0', sizeof(g->image)) && g->image[0] != '\0');
     must(memchr(g->args, '\0', sizeof(g->args)));
     must(g->first_vm >= 1 && g->count + g->reserve >= 1);
-    must(g->first_vm + g->count + g->reserve - 1 <= d->vm_count);
+    must(g->first_vm + g->count + g->reserve - 1 <= d->vm_count - d->spare);
     must(g->memory_bytes <= TOKLAT_MEMORY_MAX && g->memory_bytes % TOKLAT_PAGE_BYTES == 0);
     must(g->weight >= SCHED_WEIGHT_MIN && g->reach <= NIC_UPLINK);
     must(g->peer_count <= TOKLAT_PEERS_MAX);
@@ -56,6 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
         return 0;
     }
     must(d.group_count <= DEPLOYMENT_GROUPS_MAX && d.vm_count <= DEPLOYMENT_VMS_MAX);
+    must(d.spare <= d.vm_count);
     for (uint32_t i = 0; i < d.group_count; i++) {
         check_group(&d, &d.groups[i]);
     }

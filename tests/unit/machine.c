@@ -16,6 +16,7 @@
 #include "core/bringback.h"
 #include "core/fault.h"
 #include "core/identity.h"
+#include "core/load.h"
 #include "core/move.h"
 #include "mm/store_log.h"
 
@@ -254,6 +255,12 @@ struct deployment_group *machine_add(const char *name, uint32_t count, uint32_t 
     return g;
 }
 
+void machine_spare(uint32_t n)
+{
+    deployment.spare = n;
+    deployment.vm_count += n;
+}
+
 struct elf_file *machine_image(const struct deployment_group *g)
 {
     return &images[g - deployment.groups];
@@ -353,6 +360,7 @@ void machine_start(void)
     host_on_idle(fall_asleep);
     host_on_poll(give_up_polling);
     start_cpus();
+    load_init(&deployment);
     network_init(&deployment.network);
     network_set_uplink(&uplink);
     if (irq_register(MACHINE_UPLINK_IRQ, on_wire) != OK ||

@@ -42,6 +42,9 @@ void machine_init(size_t ram_bytes);
 struct deployment_group *machine_add(const char *name, uint32_t count, uint32_t reserve);
 struct elf_file *machine_image(const struct deployment_group *g);
 
+/* The deployment leaves `n` numbers spare: after all groups were added. */
+void machine_spare(uint32_t n);
+
 /* `n` CPUs in all, until the next machine_init: before machine_start. The thread plays one at a
  * time, CPU 0 at first; what is said of "the current VM" and "the CPU" is said of that one. */
 void machine_add_cpus(unsigned n);

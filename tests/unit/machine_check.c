@@ -337,7 +337,9 @@ static void check_all(bool waiting, struct sums *sums)
     uint64_t came = 0, went = 0;
     check_frames_sum();
     for (unsigned i = 0; i < group_count; i++) {
-        add_group(sums, &groups[i], waiting);
+        if (groups[i].state != GROUP_ABSENT) {
+            add_group(sums, &groups[i], waiting);
+        }
     }
     must(sums->private_pages == frame_count(FRAME_PRIVATE));
     must(sums->shared_pages == frame_count(FRAME_SHARED));

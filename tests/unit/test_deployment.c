@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 // sources: core/deployment.c core/deployment_node.c core/deployment_group.c core/base/fmt.c
+// sources: core/deployment_check.c
 /*
  * The deployment: what a sound one means, and what is said of each unsound one.
  */
@@ -417,6 +418,54 @@ static void as_many_groups_as_fit(void **state)
     assert_non_null(strstr(said, "group 33: at most 32"));
 }
 
+static uint32_t with_spare(uint32_t spare, uint32_t count)
+{
+    begin();
+    fdt_cell(&tree, "spare", spare);
+    add_group("one", count);
+    return parse(fdt_end(&tree));
+}
+
+/* Behind all groups; refused by itself when it does not fit. */
+static void spare_numbers(void **state)
+{
+    (void)state;
+    assert_int_equal(with_spare(7, 5), OK);
+    assert_int_equal(lines, 0);
+    assert_int_equal(result.spare, 7);
+    assert_int_equal(result.vm_count, 12);
+    assert_int_equal(result.groups[0].first_vm, 1);
+    assert_int_equal(with_spare(0, 5), OK);
+    assert_int_equal(result.vm_count, 5);
+    assert_int_equal(with_spare(DEPLOYMENT_VMS_MAX - 5, 5), OK);
+    assert_int_equal(lines, 0);
+    assert_int_equal(result.vm_count, DEPLOYMENT_VMS_MAX);
+    assert_int_equal(with_spare(DEPLOYMENT_VMS_MAX - 4, 5), OK);
+    assert_string_equal(said, "/: spare: 1048572: from 0 to 1048571\n");
+    assert_int_equal(result.spare, 0);
+    assert_int_equal(result.vm_count, 5);
+    assert_int_equal(result.group_count, 1);
+    assert_int_equal(with_spare(UINT32_MAX, 5), OK);
+    assert_int_equal(lines, 1);
+}
+
+static void spare_addresses_must_be_free(void **state)
+{
+    (void)state;
+    begin();
+    fdt_cell(&tree, "spare", 300);
+    fdt_node(&tree, "network");
+    fdt_text(&tree, "base", "10.1.0.0");
+    fdt_text(&tree, "gateway", "10.1.0.200");
+    fdt_text(&tree, "address", "10.0.0.1");
+    fdt_node_end(&tree);
+    add_group("one", 100);
+    assert_int_equal(parse(fdt_end(&tree)), OK);
+    assert_non_null(strstr(said, "/: spare: addresses of VMs 101 to 400 meet gateway"));
+    assert_int_equal(result.spare, 0);
+    assert_int_equal(result.vm_count, 100);
+}
+
 /* A peer that was refused, or is nothing, is left out; the group that names it stays. */
 static void missing_peers(void **state)
 {
@@ -547,6 +596,7 @@ int main(void)
         cmocka_unit_test(nobody_would_start_it),  cmocka_unit_test(unusable_root),
         cmocka_unit_test(every_cut_is_refused),   cmocka_unit_test(every_word_astray),
         cmocka_unit_test(misaligned_structure),   cmocka_unit_test(too_large),
+        cmocka_unit_test(spare_numbers),          cmocka_unit_test(spare_addresses_must_be_free),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

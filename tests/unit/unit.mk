@@ -28,10 +28,10 @@ fuzz: $(FUZZ_TESTS)
 	@tools/test-all $(FUZZ_TESTS)
 
 MACHINE_SOURCES := $(addprefix tests/unit/,machine.c machine_check.c fake_block.c) \
-	$(addprefix core/,vm.c run.c ending.c hypercall.c fault.c group.c network.c) \
+	$(addprefix core/,vm.c run.c ending.c hypercall.c fault.c group.c load.c network.c) \
 	$(addprefix core/,identity.c archive.c arrival.c residence.c transit.c fetch.c) \
 	$(addprefix core/,snapshot.c bringback.c shutdown.c mail.c move.c control.c) \
-	$(addprefix core/,control_read.c operate.c journal.c) \
+	$(addprefix core/,control_read.c operate.c journal.c deployment_check.c) \
 	$(addprefix core/base/,error.c fmt.c log.c random.c string_copy.c crc32c.c) \
 	$(addprefix mm/,frame.c frame_init.c buddy.c slab.c table.c space.c space_fault.c) \
 	$(addprefix mm/,guest.c image.c codec.c record.c record_read.c store.c store_log.c) \
@@ -56,6 +56,12 @@ $(UNIT_TESTS):
 
 $(FUZZ_TESTS):
 	$(call say,LINK,$@) $(FUZZ_CC) -fsanitize=fuzzer $(HOST_CFLAGS) -o $@ $^
+
+# Prometheus is unpacked and not installed: Debian's package would start a service.
+build/prometheus/.source: tools/fetch-binary tools/private-apt.sh tests/unit/unit.mk
+	$(call say,FETCH,prometheus) FETCH_ARCHITECTURE=native tools/fetch-binary \
+		'prometheus=2.*' $(@D) usr/bin/prometheus usr/bin/promtool
+build/unit/test_supervisor_metrics: | build/prometheus/.source
 
 build/unit/obj/tests/unit/%.o: UNIT_ONLY = $(UNIT_CFLAGS)
 
