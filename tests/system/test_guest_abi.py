@@ -75,7 +75,7 @@ def test_a_guest_for_an_older_minor_version_runs(machine):
 
 @pytest.mark.any_board
 def test_a_guest_for_a_later_minor_version_is_refused(machine):
-    machine.wait_for(r"^toklat: error: group later: .*abi_version is 65538 .*limit 65537")
+    machine.wait_for(r"^toklat: error: group later: .*abi_version: 65538 .*limit 65537")
 
 
 @pytest.mark.any_board
