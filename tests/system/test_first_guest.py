@@ -155,6 +155,22 @@ def test_guests_of_the_tree_build_outside_it(reader, guest):
                 f"{name}.c $(pkg-config --libs {package}) -o {name}.elf")
 
 
+@pytest.mark.own_machine
+def test_each_header_of_the_sdk_stands_alone(reader):
+    root = reader.folder / "sdk/include/toklat"
+    headers = sorted([*root.glob("abi/*.h"), *root.glob("guests/rt/*.h")])
+    assert len(headers) > 12
+    for header in headers:
+        name = header.relative_to(root)
+        reader.bash(f"echo '#include \"{name}\"' | aarch64-linux-gnu-gcc -Wall -Wextra -Werror "
+                    "$(pkg-config --cflags toklat-guest-net) -fsyntax-only -x c -")
+
+
+@pytest.mark.own_machine
+def test_what_the_sdk_makes_is_safe_on_a_cortex_a53(reader):
+    reader.bash("$TOKLAT/tools/check-errata guestbook.elf")
+
+
 FP_GUEST = """
 #include "guests/rt/hypercall.h"
 #include "guests/rt/image.h"
