@@ -108,6 +108,9 @@ static inline const char *said(void)
         }
         memcpy(&text[length], from + 2, n);
         length += n;
+        if (memcmp(from + 2 + n, "\r\n", 2) != 0) {
+            return "a chunk does not end in CR and LF";
+        }
         from += n + 4;
     }
     text[length] = '\0';

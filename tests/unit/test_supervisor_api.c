@@ -285,7 +285,9 @@ static void changes(void **state)
     assert_int_equal(ask("POST /v1/vms/3/pause", ""), 200);
     assert_true(says("\"state\":\"paused\""));
     assert_int_equal(ask("POST /v1/vms/3/resume", "{}"), 200);
+    assert_int_equal(fake.calls[TOKLAT_VM_RESUME], 1);
     assert_int_equal(ask("POST /v1/vms/3/restart", NULL), 200);
+    assert_int_equal(fake.calls[TOKLAT_VM_RESTART], 1);
     assert_int_equal(ask("POST /v1/vms/3/checkpoint", NULL), 200);
     assert_true(says("\"stored_bytes\":4096,\"record\":8"));
     fake.machine.store.capacity_bytes = 0;
@@ -318,7 +320,9 @@ static void a_record_that_does_not_come(void **state)
     fake_live(3, TOKLAT_VM_IDLE, 4);
     fake.vms[3].record = 16;
     fake.refuse[TOKLAT_VM_CHECKPOINT] = 1; /* it says that it is being written */
+    uint64_t before = fake.now_ns;
     assert_int_equal(ask("POST /v1/vms/3/checkpoint", NULL), 504);
+    assert_true(fake.now_ns - before >= API_CHECKPOINT_NS);
 }
 
 static void creation(void **state)
