@@ -55,6 +55,7 @@ static void lists(void **state)
     }
     assert_int_equal(scan("{\"vms\":[],\"next\":100000}", 7)->next, 100000);
     assert_int_equal(scan("{\"vms\":[],\"next\":null}", 7)->next, 0);
+    assert_int_equal(scan("{\"vms\":{\"a\":[{\"b\":1}]}}", 7)->objects, 0);
     assert_int_equal(scan("{\"next\":\"9\",\"vms\":[]}", 7)->objects, 0);
 }
 
