@@ -41,8 +41,11 @@ struct transit *arrival_come(struct stub *s)
     if (s->state == VM_COMING) {
         return s->transit;
     }
-    struct transit *t = groups[s->group].state == GROUP_READY ? transit_new(s) : NULL;
-    if (t) {
+    bool ready = groups[s->group].state == GROUP_READY;
+    struct transit *t = ready ? transit_new(s) : NULL;
+    if (!t && ready) {
+        move_spill();
+    } else if (t) {
         if (s->state == VM_STORED) {
             time_coming(s);
         }

@@ -242,12 +242,9 @@ static void test_no_room_at_all(void **state)
 #define RESTING 50u /* frames in the cache of each of the others */
 
 /* So many are free that nobody is evicted, and all of them rest with other CPUs. */
-static void test_free_frames_of_others_let_a_vm_in(void **state)
+static void rest_elsewhere(void)
 {
-    (void)state;
     pa_t resting[CPUS][RESTING];
-    live_at(WEB_A, 1, 0xA, FOREVER);
-    press_out_cpus(WEB_A);
     for (unsigned cpu = 1; cpu < CPUS; cpu++) {
         machine_on(cpu);
         for (unsigned i = 0; i < RESTING; i++) {
@@ -264,12 +261,38 @@ static void test_free_frames_of_others_let_a_vm_in(void **state)
     }
     machine_on(KEEPER);
     assert_true(frame_count(FRAME_FREE) > gatekeeper.limits.low);
+}
+
+static void comes_without_evictions(void)
+{
     uint64_t evictions = residence_counters.evictions;
-    send_to(WEB_A);
     (void)home_again(WEB_A);
     assert_int_equal(mark_of(WEB_A), 0xA);
     assert_int_equal(residence_counters.evictions, evictions);
     idle_vm(WEB_A, FOREVER);
+}
+
+static void test_free_frames_of_others_let_a_vm_in(void **state)
+{
+    (void)state;
+    live_at(WEB_A, 1, 0xA, FOREVER);
+    press_out_cpus(WEB_A);
+    rest_elsewhere();
+    send_and_turn(WEB_A); /* lost, as there is no frame even to wait with */
+    send_to(WEB_A);
+    comes_without_evictions();
+}
+
+static void test_free_frames_of_others_let_a_vm_be_made(void **state)
+{
+    (void)state;
+    live_at(WEB_A, 1, 0xA, FOREVER);
+    press_out_cpus(WEB_A);
+    machine_disk->held = true;
+    send_to(WEB_A);
+    rest_elsewhere();
+    machine_disk->held = false;
+    comes_without_evictions();
 }
 
 /* --- eviction ----------------------------------------------------------------------------- */
@@ -684,6 +707,7 @@ int main(void)
         cpus_test(test_room_is_made_by_the_keeper),
         cpus_test(test_no_room_at_all),
         cpus_test(test_free_frames_of_others_let_a_vm_in),
+        cpus_test(test_free_frames_of_others_let_a_vm_be_made),
         cpus_test(test_the_idle_leave_from_elsewhere),
         cpus_test(test_the_busy_leave_from_elsewhere),
         cpus_test(test_nobody_to_give),

@@ -57,6 +57,12 @@ $(UNIT_TESTS):
 $(FUZZ_TESTS):
 	$(call say,LINK,$@) $(FUZZ_CC) -fsanitize=fuzzer $(HOST_CFLAGS) -o $@ $^
 
+# Prometheus is unpacked and not installed: Debian's package would start a service.
+build/prometheus/.source: tools/fetch-binary tools/private-apt.sh tests/unit/unit.mk
+	$(call say,FETCH,prometheus) FETCH_ARCHITECTURE=native tools/fetch-binary \
+		'prometheus=2.*' $(@D) usr/bin/prometheus usr/bin/promtool
+build/unit/test_supervisor_metrics: | build/prometheus/.source
+
 build/unit/obj/tests/unit/%.o: UNIT_ONLY = $(UNIT_CFLAGS)
 
 build/unit/obj/%.o: %.c build/unit/flags | $(LIBRARY_HEADERS)
