@@ -6,6 +6,7 @@
 #   guests/guests.mk    the guest images              build/guests/*.elf
 #   tools/toklat.mk     the host's command            build/toklat
 #   tools/slip.mk       the end of a serial uplink    build/toklat-slip
+#   install.mk          make install, and the SDK that it installs
 #   deploy.mk           device tree and archive       build/deploy/*.dtb, *.cpio
 #   card.mk             for U-Boot, and for cards     build/toklat-*.itb, *.img
 #   tests/unit/unit.mk  host programs under sanitizers, unit tests and fuzzers
@@ -39,6 +40,9 @@ SOAK := 1000
 CUTS := 200
 POWER_CUT :=
 CROSS := aarch64-linux-gnu-
+# For make install and make uninstall.
+PREFIX := /usr/local
+DESTDIR :=
 V := 0
 
 export MEM CPU GIC SMP DEPLOY IMAGES VMS STORE PORT API_PORT APPEND BOOT BOARD CARD_SIZE CROSS
@@ -95,6 +99,7 @@ include deploy.mk
 include card.mk
 include tools/toklat.mk
 include tools/slip.mk
+include install.mk
 include tests/unit/unit.mk
 include tests/bench/bench.mk
 include tests/bench/codec/codec.mk

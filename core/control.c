@@ -7,6 +7,7 @@
 #include "core/group.h"
 #include "core/hypercall.h"
 #include "core/journal.h"
+#include "core/load.h"
 #include "core/move.h"
 #include "core/operate.h"
 #include "core/residence.h"
@@ -125,14 +126,9 @@ void control_finish(struct vm *caller, struct stub *s)
 
 /* --- on groups ------------------------------------------------------------------------------ */
 
-static struct group *find_group(uint64_t index)
-{
-    return index < group_count ? &groups[index] : NULL;
-}
-
 static enum err create(struct vm *caller, uint64_t *value)
 {
-    struct group *g = find_group(caller->context.x[2]);
+    struct group *g = group_find(caller->context.x[2]);
     uint32_t number = 0;
     enum err e = g ? vm_create(g, &number) : ERR_NOT_FOUND;
     if (e == OK) {
@@ -145,7 +141,7 @@ static enum err create(struct vm *caller, uint64_t *value)
 static enum err set(struct vm *caller, uint64_t *value)
 {
     const uint64_t *x = caller->context.x;
-    struct group *g = find_group(x[2]);
+    struct group *g = group_find(x[2]);
     (void)value;
     if (!g) {
         return ERR_NOT_FOUND;
@@ -161,11 +157,56 @@ static enum err set(struct vm *caller, uint64_t *value)
     return x[3] > TOKLAT_SET_LIMIT_PAGES ? ERR_INVALID : ERR_RANGE;
 }
 
+static enum err delete_group(struct vm *caller, uint64_t *value)
+{
+    uint64_t index = caller->context.x[2];
+    (void)value;
+    return index < DEPLOYMENT_GROUPS_MAX ? group_delete((unsigned)index) : ERR_NOT_FOUND;
+}
+
+/* --- images -------------------------------------------------------------------------------- */
+
+static enum err begin_image(struct vm *caller, uint64_t *value)
+{
+    (void)value;
+    return load_begin(caller->context.x[2]);
+}
+
+static enum err write_image(struct vm *caller, uint64_t *value)
+{
+    const uint64_t *x = caller->context.x;
+    return load_write(caller, IPA(x[2]), x[3], value);
+}
+
+/* What is to say why it is refused can be written to before it is known. */
+static enum err load_image(struct vm *caller, uint64_t *value)
+{
+    static struct toklat_load l;
+    unsigned index = 0;
+    ipa_t ipa = IPA(caller->context.x[2]);
+    enum err e = guest_read(&caller->space, ipa, &l, sizeof(l));
+    if (e == OK) {
+        e = guest_write(&caller->space, ipa, &l, sizeof(l));
+    }
+    if (e != OK) {
+        return e;
+    }
+    e = load_commit(&l, &index);
+    *value = index;
+    ipa.v += offsetof(struct toklat_load, problem);
+    enum err told = guest_write(&caller->space, ipa, l.problem, sizeof(l.problem));
+    return e == OK ? told : e;
+}
+
 static const operation_fn operations[TOKLAT_OPERATIONS] = {
     [TOKLAT_VM_CREATE] = create,
     [TOKLAT_VM_READ] = control_read_vms,
     [TOKLAT_GROUP_READ] = control_read_group,
     [TOKLAT_GROUP_SET] = set,
+    [TOKLAT_GROUP_DELETE] = delete_group,
+    [TOKLAT_IMAGE_BEGIN] = begin_image,
+    [TOKLAT_IMAGE_WRITE] = write_image,
+    [TOKLAT_IMAGE_LOAD] = load_image,
     [TOKLAT_MACHINE_READ] = control_read_machine,
     [TOKLAT_JOURNAL_READ] = control_read_journal,
 };

@@ -12,6 +12,7 @@
 #include "core/group.h"
 #include "core/identity.h"
 #include "core/journal.h"
+#include "core/load.h"
 #include "core/move.h"
 #include "core/network.h"
 #include "core/residence.h"
@@ -157,7 +158,8 @@ static void describe_group(const struct group *g, struct toklat_group *out)
     string_copy(out->file, sizeof(out->file), c->image);
     out->state = g->state;
     out->flags = (c->supervisor ? TOKLAT_GROUP_SUPERVISOR : 0) |
-                 (c->start_at_boot ? TOKLAT_GROUP_START_AT_BOOT : 0);
+                 (c->start_at_boot ? TOKLAT_GROUP_START_AT_BOOT : 0) |
+                 (group_is_loaded(g->index) ? TOKLAT_GROUP_LOADED : 0);
     out->network = c->reach;
     out->first_vm = c->first_vm;
     out->count = c->count;
@@ -185,12 +187,15 @@ enum err control_read_group(struct vm *caller, uint64_t *value)
     _Static_assert(TOKLAT_FILE_BYTES == DEPLOYMENT_IMAGE_NAME_BYTES, "abi/control.h");
     _Static_assert((int)TOKLAT_GROUP_READY == GROUP_READY, "abi/control.h");
     _Static_assert((int)TOKLAT_GROUP_FAILED == GROUP_FAILED, "abi/control.h");
+    _Static_assert((int)TOKLAT_GROUP_ABSENT == GROUP_ABSENT, "abi/control.h");
     const uint64_t *x = caller->context.x;
     struct toklat_group out = {.state = TOKLAT_GROUP_ABSENT};
     if (x[2] >= group_count) {
         return ERR_NOT_FOUND;
     }
-    describe_group(&groups[x[2]], &out);
+    if (group_find(x[2])) {
+        describe_group(&groups[x[2]], &out);
+    }
     *value = 0;
     return guest_write(&caller->space, IPA(x[3]), &out, sizeof(out));
 }
@@ -295,6 +300,7 @@ enum err control_read_machine(struct vm *caller, uint64_t *value)
         .wall_ns = identity_has_wall() ? identity_wall_ns(counter_now()) : 0,
         .groups = group_count,
         .vms = vm_table_size() - 1,
+        .spare_vms = load_spare(),
         .console_dropped = uart_dropped(),
         .journal_first = journal_first(),
         .journal_next = journal_next(),

@@ -10,6 +10,7 @@
 #include "core/base/string.h"
 #include "core/group.h"
 #include "core/journal.h"
+#include "core/load.h"
 #include "core/operate.h"
 #include "core/residence.h"
 #include "core/run.h"
@@ -97,6 +98,9 @@ void vm_reap(struct vm *vm)
     } else if (again || supervisor) {
         define_again(s);
         residence_forget(s, residence_nothing(s));
+        if (supervisor) {
+            load_forget();
+        }
         if (again) {
             vm_start_again(s);
         } else if (!residence_stopping) { /* its faults cost no more than a start each second */

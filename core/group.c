@@ -277,7 +277,8 @@ enum err group_load(unsigned index, const struct deployment_group *config, const
                     size_t bytes, struct refusal *why)
 {
     struct group *g = &groups[index];
-    *g = (struct group){.config = config, .index = (uint8_t)index, .state = GROUP_ABSENT};
+    *g = (struct group){
+        .config = config, .index = (uint8_t)index, .state = GROUP_ABSENT, .weight = config->weight};
     enum err e = read_image(g, file, bytes, why);
     if (e == OK) {
         e = fits(&g->image) ? load(g) : ERR_NO_MEMORY;
@@ -333,6 +334,7 @@ enum err group_delete(unsigned index)
     }
     forget_template(g);
     log_info("group %s: deleted", g->config->name);
+    journal_add(TOKLAT_JOURNAL_DELETED, 0, index, g->config->name, strlen(g->config->name));
     set_absent(index);
     return OK;
 }

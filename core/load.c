@@ -23,7 +23,7 @@ _Static_assert(NIC_NONE == (int)TOKLAT_NETWORK_NONE &&
 
 static struct deployment *deployment;
 static struct {
-    uint8_t *memory; /* NULL: there is no file */
+    uint8_t *memory; /* NULL: there is no file, and all is 0 */
     uint32_t bytes;  /* announced */
     uint32_t used;
 } file;
@@ -32,16 +32,18 @@ BOOT void load_init(struct deployment *d)
 {
     deployment = d;
     file.memory = NULL;
+    file.bytes = file.used = 0;
 }
 
 /* --- the file ----------------------------------------------------------------------------- */
 
 void load_forget(void)
 {
-    for (uint32_t at = 0; file.memory && at < file.bytes; at += PAGE_SIZE) {
+    for (uint32_t at = 0; at < file.bytes; at += PAGE_SIZE) {
         (void)frame_unref(arch_pa(file.memory + at));
     }
     file.memory = NULL;
+    file.bytes = file.used = 0;
 }
 
 enum err load_begin(uint64_t bytes)
@@ -61,7 +63,6 @@ enum err load_begin(uint64_t bytes)
     }
     file.memory = arch_ptr(pa);
     file.bytes = (uint32_t)bytes;
-    file.used = 0;
     for (uint64_t at = ALIGN_UP(bytes, PAGE_SIZE); at < PAGE_SIZE << order; at += PAGE_SIZE) {
         (void)frame_unref(PA(pa.v + at)); /* a page more than it takes is given back */
     }
@@ -245,11 +246,9 @@ static enum err find_place(struct toklat_load *l, unsigned *index, uint32_t *fir
 
 static enum err check(struct toklat_load *l, unsigned *index, uint32_t *first)
 {
-    if (!file.memory || file.used < file.bytes) {
-        uint32_t used = file.memory ? file.used : 0;
+    if (file.used == 0 || file.used < file.bytes) {
         return refuse(l, file.memory ? ERR_INVALID : ERR_NOT_FOUND,
-                      "file: %u bytes are there: %u were announced", used,
-                      file.memory ? file.bytes : 0);
+                      "file: %u bytes are there: %u were announced", file.used, file.bytes);
     }
     l->weight = l->weight ? l->weight : SCHED_WEIGHT_NORMAL;
     enum err e = check_strings(l);
@@ -293,7 +292,7 @@ static enum err commit(struct toklat_load *l, unsigned index, uint32_t first)
 
 enum err load_commit(struct toklat_load *l, unsigned *group)
 {
-    uint32_t first;
+    uint32_t first = 0;
     l->problem[0] = '\0';
     enum err e = check(l, group, &first);
     if (e == OK) {

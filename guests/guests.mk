@@ -20,21 +20,23 @@ LWIP_STAMP := $(LWIP)/.source
 
 # What Cortex-A53 may execute wrongly, as in el2.mk.
 CORTEX_A53 := -mfix-cortex-a53-835769 -mfix-cortex-a53-843419
-GUEST_CFLAGS := $(CORTEX_A53) \
-    -std=gnu11 -O2 -g -ffreestanding -fbuiltin -march=armv8-a -mgeneral-regs-only \
+# What the code of every guest needs, the SDK's users' as well (install.mk), but for the registers.
+GUEST_CODE := $(CORTEX_A53) -ffreestanding -fbuiltin -march=armv8-a \
     -mstrict-align -mno-outline-atomics -fno-pie -fno-stack-protector -fno-common \
-    -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
+    -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections
+GUEST_REGISTERS := -mgeneral-regs-only
+GUEST_CFLAGS := -std=gnu11 -O2 -g $(GUEST_CODE) $(GUEST_REGISTERS) \
     -I. -nostdinc -isystem guests/rt/libc
 GUEST_INCLUDE := -isystem $(shell $(GUEST_CC) -print-file-name=include 2>/dev/null)
 GUEST_WARNINGS := -Wall -Wextra -Werror -Wshadow -Wundef -Wvla -Wmissing-prototypes -Wconversion
-GUEST_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--gc-sections \
-    -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack \
-    -Wl,--fix-cortex-a53-843419=adr -Wl,-T,guests/rt/guest.ld
+GUEST_LINK := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--gc-sections \
+    -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--fix-cortex-a53-843419=adr
+GUEST_LDFLAGS := $(GUEST_LINK) -Wl,-T,guests/rt/guest.ld
 
 # The runtime without and with the network.
-RT_SOURCES := $(addprefix guests/rt/,start.S start.c console.c events.c heap.c http.c random.c \
-    time.c libc/memory.S libc/string.c libc/format.c)
-RT_NET_SOURCES := $(addprefix guests/rt/,net.c nic.c timers.c checksum.c)
+RT_SOURCES := $(addprefix guests/rt/,start.S start.c console.c events.c heap.c http.c input.c \
+    random.c time.c libc/memory.S libc/string.c libc/format.c)
+RT_NET_SOURCES := $(addprefix guests/rt/,net.c nic.c tcp.c timers.c checksum.c)
 
 # lwIP 2.1.3, as far as the options in guests/rt/lwip/lwipopts.h need it.
 LWIP_NET_FILES := $(addprefix core/,def.c inet_chksum.c init.c ip.c mem.c memp.c netif.c pbuf.c \
@@ -47,8 +49,8 @@ $(LWIP_STAMP): tools/fetch-source | packages
 	$(call say,FETCH,lwip) FETCH_CACHE=$(BUILD)/sources \
 	    tools/fetch-source 'lwip=$(LWIP_VERSION)*' $(LWIP)
 
-# guest NAME FEATURES: every guest has objects of its own, because lwIP's options differ.
-define guest
+# guest_objects NAME FEATURES: every guest has its own, because lwIP's options differ.
+define guest_objects
 guest_$(1)_folder := $$(firstword $$(wildcard guests/$(1) tests/guests/$(1)))
 guest_$(1)_dir := $(BUILD)/guests/obj/$(1)
 guest_$(1)_own := $$(RT_SOURCES) \
@@ -73,7 +75,12 @@ $$(guest_$(1)_lwip_objects): $$(guest_$(1)_dir)/lwip/%.o: $$(LWIP_STAMP) guests/
 	$$(call say,CC,lwip/$$*) $$(GUEST_CC) $$(GUEST_CFLAGS) $$(GUEST_INCLUDE) -w \
 	    $$(guest_$(1)_cflags) -MD -MP -c $$(LWIP)/src/$$* -o $$@
 
+-include $$(guest_$(1)_objects:.o=.d)
+endef
+
 # The image with its symbols stays beside the objects, for a debugger.
+define guest
+$(call guest_objects,$(1),$(2))
 $$(guest_$(1)_dir)/$(1).elf: $$(guest_$(1)_objects) guests/rt/guest.ld
 	$$(call say,LINK,$$@) $$(GUEST_CC) $$(GUEST_CFLAGS) $$(GUEST_LDFLAGS) \
 	    -Wl,-Map,$$(guest_$(1)_dir)/$(1).map $$(guest_$(1)_objects) -o $$@
@@ -83,7 +90,6 @@ $$(BUILD)/guests/$(1).elf: $$(guest_$(1)_dir)/$(1).elf
 
 guests: $$(BUILD)/guests/$(1).elf
 GUEST_IMAGES += $$(BUILD)/guests/$(1).elf
--include $$(guest_$(1)_objects:.o=.d)
 endef
 
 .PHONY: guests packages
@@ -98,6 +104,7 @@ $(eval $(call guest,stillborn,))
 $(eval $(call guest,large,))
 $(eval $(call guest,mmu,))
 $(eval $(call guest,clones,))
+$(eval $(call guest,echo,))
 $(eval $(call guest,sleeper,))
 $(eval $(call guest,spin,))
 $(eval $(call guest,bench,))

@@ -81,7 +81,7 @@ class Machine:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="toklat-"))
         defines = {**(defines or {}), **({"VMS": vms} if vms else {})}
         if api:
-            defines["TOKEN"] = f'"{self.token}"'
+            defines["TOKEN"] = f'"token={self.token}"'
         self.initrd = initrd or card or make_deployment(
             deployment, self.folder, defines, images, allow_missing
         )

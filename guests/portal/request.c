@@ -78,11 +78,12 @@ static struct page_options options_of(const struct session *s)
     return (struct page_options){.close = !s->keep_alive, .head_only = s->head_only};
 }
 
+/* Always the same, as sessions keep one. */
 static const struct toklat_peer *groups(uint32_t *count)
 {
-    const struct toklat_system_page *page = system_page();
-    *count = page->peer_count < TOKLAT_PEERS_MAX ? page->peer_count : TOKLAT_PEERS_MAX;
-    return page->peers;
+    static struct toklat_peer all[ROUTE_GROUPS_MAX];
+    *count = route_groups(all, system_page());
+    return all;
 }
 
 /* The form of the index leads to the path that it means. */

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define VMS_MAX 1048576 /* on one machine */
+
 /* Takes the path's next segment, up to '/' or the query; the rest begins with that mark. */
 static struct http_text take_segment(struct http_text *path)
 {
@@ -30,16 +32,35 @@ static bool take_prefix(struct http_text *path, const char *prefix)
     return true;
 }
 
+/* The address that is `distance` behind another. */
+static void move_address(uint8_t to[4], const uint8_t from[4], uint32_t distance)
+{
+    uint32_t address =
+        (uint32_t)from[0] << 24 | (uint32_t)from[1] << 16 | (uint32_t)from[2] << 8 | from[3];
+    address += distance;
+    to[0] = (uint8_t)(address >> 24);
+    to[1] = (uint8_t)(address >> 16);
+    to[2] = (uint8_t)(address >> 8);
+    to[3] = (uint8_t)address;
+}
+
 void route_address(uint8_t ipv4[4], const struct toklat_peer *group, uint32_t instance)
 {
-    const uint8_t *first = group->ipv4_first;
-    uint32_t address =
-        (uint32_t)first[0] << 24 | (uint32_t)first[1] << 16 | (uint32_t)first[2] << 8 | first[3];
-    address += instance - 1;
-    ipv4[0] = (uint8_t)(address >> 24);
-    ipv4[1] = (uint8_t)(address >> 16);
-    ipv4[2] = (uint8_t)(address >> 8);
-    ipv4[3] = (uint8_t)address;
+    move_address(ipv4, group->ipv4_first, instance - 1);
+}
+
+/* Addresses follow from numbers (the virtual architecture, "The switch"). */
+uint32_t route_groups(struct toklat_peer groups[ROUTE_GROUPS_MAX],
+                      const struct toklat_system_page *page)
+{
+    uint32_t count = page->peer_count < TOKLAT_PEERS_MAX ? page->peer_count : TOKLAT_PEERS_MAX;
+    memcpy(groups, page->peers, count * sizeof(*groups));
+    if (strcmp(page->args, "numbers") == 0) {
+        groups[count] = (struct toklat_peer){.name = "number", .count = VMS_MAX};
+        move_address(groups[count].ipv4_first, page->ipv4, 1 - page->vm_number);
+        count++;
+    }
+    return count;
 }
 
 const struct toklat_peer *route_group(struct http_text name, const struct toklat_peer *groups,

@@ -4,6 +4,8 @@
  *
  *   /vm/N/REST         instance N, from 1, of the first group
  *   /vm/GROUP/N/REST   instance N of a named group; a name of digits cannot be used here
+ *   /vm/number/N/REST  VM N of the machine, of whatever group, where the portal's arguments
+ *                      (deployment property "args") are "numbers": also of images that were loaded
  */
 #ifndef GUESTS_PORTAL_ROUTE_H
 #define GUESTS_PORTAL_ROUTE_H
@@ -31,6 +33,12 @@ struct route {
     uint8_t ipv4[4];                 /* with VM */
     struct http_text rest;           /* with VM: the target that the VM sees, from its '/' */
 };
+
+#define ROUTE_GROUPS_MAX (TOKLAT_PEERS_MAX + 1)
+
+/* Lists the groups that requests lead to: the peers, and "number". Returns how many. */
+uint32_t route_groups(struct toklat_peer groups[ROUTE_GROUPS_MAX],
+                      const struct toklat_system_page *page);
 
 /* Finds where a request's target leads. `groups` must outlive the result. */
 struct route route_find(struct http_text target, const struct toklat_peer *groups, uint32_t count);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Console output by hypercall.
+ * Console output by hypercall, input from the system page.
  */
 #include "guests/rt/console.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "guests/rt/events.h"
 #include "guests/rt/hypercall.h"
+#include "guests/rt/input.h"
 
 bool console_write(const char *text, size_t length)
 {
@@ -31,4 +33,19 @@ void console_printf(const char *format, ...)
     int length = vsnprintf(line, sizeof(line), format, args);
     va_end(args);
     console_write(line, length < CONSOLE_LINE_MAX ? (size_t)length : CONSOLE_LINE_MAX);
+}
+
+size_t console_read(char *out, size_t n)
+{
+    return input_take(system_page(), out, n);
+}
+
+/* What comes after the look has its event pending, which ends idle(). */
+uint64_t console_wait(uint64_t timeout_ns)
+{
+    const struct toklat_system_page *page = system_page();
+    if (input_waits(page)) {
+        return events_take(~page->events_masked) | TOKLAT_EVENT_CONSOLE;
+    }
+    return idle(timeout_ns);
 }

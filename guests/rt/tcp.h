@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * TCP between near ends. lwIP 2.1 waits 3 s for the first answer of a peer, whatever its options
- * say; RFC 6298 asks for 1 s, and a VM of the same machine answers in less.
+ * TCP: a server in one call, and between near ends. lwIP 2.1 waits 3 s for the first answer of a
+ * peer, whatever its options say; RFC 6298 asks for 1 s, and a VM of the same machine answers in
+ * less.
  */
 #ifndef GUESTS_RT_TCP_H
 #define GUESTS_RT_TCP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lwip/priv/tcp_priv.h"
@@ -21,5 +23,10 @@ static inline void tcp_set_first_rto(struct tcp_pcb *pcb, uint32_t ms)
     pcb->rto = (int16_t)(ticks > 0 ? ticks : 1);
     pcb->sv = pcb->rto;
 }
+
+/* Listens on a port of this VM's address. What comes on a connection goes to `received`, as lwIP's
+ * tcp_recv() has it, with NULL as its first argument until tcp_arg() is called. Call after
+ * net_init(). False: lwIP has no memory, or the port is taken. */
+bool tcp_serve(uint16_t port, tcp_recv_fn received);
 
 #endif

@@ -38,6 +38,11 @@ def test_no_two_vms_share(statuses, field):
     assert len(set(values)) == VMS
 
 
+def test_a_vm_answers_by_its_number_too(machine):
+    status = machine.get_json("/vm/number/8/status.json")
+    assert (status["vm"], status["instance"]) == (8, 7)
+
+
 def test_page_of_one_vm(machine):
     status, body = machine.get("/vm/7/")
     assert status == 200
@@ -58,7 +63,8 @@ def test_requests_are_counted_by_the_vm_that_served_them(machine):
 
 
 @pytest.mark.parametrize("path", ["/vm/0/", f"/vm/{VMS + 1}/", "/vm/x/", "/nothing",
-                                  "/vm/7/nothing", "/vm/99999999999999999999/"])
+                                  "/vm/7/nothing", "/vm/99999999999999999999/",
+                                  "/vm/number/0/", "/vm/number/1048577/"])
 def test_what_is_not_there(machine, path):
     assert machine.get(path)[0] == 404
 

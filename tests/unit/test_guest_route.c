@@ -49,6 +49,31 @@ static void vms(void **state)
     assert_true(http_is(route.rest, "/a/b"));
 }
 
+static void any_vm_by_its_number(void **state)
+{
+    static const uint8_t first[] = {10, 64, 0, 1};
+    static const uint8_t vm_1003[] = {10, 64, 3, 235};
+    struct toklat_system_page page = {.vm_number = 258, .ipv4 = {10, 64, 1, 2}, .peer_count = 2};
+    struct toklat_peer all[ROUTE_GROUPS_MAX];
+    (void)state;
+    memcpy(page.peers, groups, sizeof(groups));
+    strcpy(page.args, "number");
+    assert_int_equal(route_groups(all, &page), 2);
+    strcpy(page.args, "numbers");
+    assert_int_equal(route_groups(all, &page), 3);
+    assert_memory_equal(all, groups, sizeof(groups));
+    assert_memory_equal(all[2].ipv4_first, first, 4);
+    struct route route = route_find(text("/vm/number/1003/a"), all, 3);
+    assert_int_equal(route.kind, ROUTE_VM);
+    assert_int_equal(route.instance, 1003);
+    assert_memory_equal(route.ipv4, vm_1003, 4);
+    assert_true(http_is(route.rest, "/a"));
+    assert_int_equal(route_find(text("/vm/number/0/"), all, 3).kind, ROUTE_NO_INSTANCE);
+    assert_int_equal(route_find(text("/vm/number/1048577/"), all, 3).kind, ROUTE_NO_INSTANCE);
+    page.peer_count = UINT32_MAX;
+    assert_int_equal(route_groups(all, &page), ROUTE_GROUPS_MAX);
+}
+
 static void other_paths(void **state)
 {
     static const struct {
@@ -101,6 +126,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(vms),
+        cmocka_unit_test(any_vm_by_its_number),
         cmocka_unit_test(other_paths),
         cmocka_unit_test(queries),
     };

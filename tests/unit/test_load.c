@@ -6,26 +6,7 @@
  */
 #include <stdio.h>
 
-#include "core/load.h"
-#include "tests/unit/machine_disk_test.h"
-
-#define SPARE 10u
-#define FIRST_SPARE (WEB + WEB_COUNT + WEB_RESERVE)
-#define FILE_AT (GUEST_UNUSED + 0x123)
-
-static struct elf_file image;
-static struct toklat_load load;
-static struct vm *boss;
-static struct machine_frames before;
-
-/* The supervisor has the file in its memory, and nothing was loaded yet. */
-static void boss_has_file(void)
-{
-    boss = machine_vm(BOSS);
-    elf_make(&image);
-    assert_int_equal(guest_write(&boss->space, IPA(FILE_AT), &image, sizeof(image)), OK);
-    before = machine_frames();
-}
+#include "tests/unit/load_test.h"
 
 static int setup(void **state)
 {
@@ -39,52 +20,6 @@ static int setup(void **state)
 }
 
 #define load_test(f) cmocka_unit_test_setup_teardown(f, setup, teardown_machine)
-
-/* Brings `bytes` of the file at `from`. */
-static void bring(uint64_t from, uint64_t bytes)
-{
-    uint64_t so_far = 0;
-    assert_int_equal(load_begin(bytes), OK);
-    assert_int_equal(load_write(boss, IPA(from), bytes, &so_far), OK);
-    assert_int_equal(so_far, bytes);
-}
-
-static void describe(const char *name, uint32_t reserve)
-{
-    load = (struct toklat_load){.reserve = reserve, .network = TOKLAT_NETWORK_UPLINK};
-    strcpy(load.name, name);
-    strcpy(load.file, "new.elf");
-}
-
-/* Brings what is in `image` now, and has it loaded. */
-static enum err load_image(const char *name, uint32_t reserve, unsigned *index)
-{
-    assert_int_equal(guest_write(&boss->space, IPA(FILE_AT), &image, sizeof(image)), OK);
-    describe(name, reserve);
-    bring(FILE_AT, sizeof(image));
-    return load_commit(&load, index);
-}
-
-/* ... and its template plays to its checkpoint. */
-static struct group *load_ready(const char *name, uint32_t reserve)
-{
-    unsigned index = 99;
-    assert_int_equal(load_image(name, reserve, &index), OK);
-    machine_check(true);
-    assert_int_equal(groups[index].state, GROUP_BOOTING);
-    switch_to(0);
-    machine_boot(RX_BUFFERS);
-    machine_check(true);
-    assert_int_equal(groups[index].state, GROUP_READY);
-    return &groups[index];
-}
-
-static uint32_t create(struct group *g)
-{
-    uint32_t number = 0;
-    assert_int_equal(vm_create(g, &number), OK);
-    return number;
-}
 
 /* --- a group like any other --------------------------------------------------------------- */
 
@@ -486,126 +421,136 @@ static void test_no_frame_in_the_middle(void **state)
     assert_in_range(loaded, 1, 63);
 }
 
-/* --- with a store ------------------------------------------------------------------------- */
+/* --- as the supervisor calls -------------------------------------------------------------- */
 
-#define DISK_SPARE 6u
-#define DISK_FIRST_SPARE (DISK_VMS + 1)
+#define REQUEST_AT 0x7000u /* data */
 
-static void disk_start(void)
+static int64_t call(uint64_t operation, uint64_t x2, uint64_t x3)
 {
-    disk_deploy();
-    machine_spare(DISK_SPARE);
-    disk_boot();
-    frame_for(BOSS); /* nobody runs otherwise, and the supervisor loads */
+    boss->context.x[3] = x3;
+    int64_t result = machine_call(TOKLAT_VM_CONTROL, operation, x2);
+    machine_check(true);
+    return result;
+}
+
+static int64_t call_load(const char *name)
+{
+    describe(name, 2);
+    assert_int_equal(guest_write(&boss->space, IPA(REQUEST_AT), &load, sizeof(load)), OK);
+    int64_t result = call(TOKLAT_IMAGE_LOAD, REQUEST_AT, 0);
+    assert_int_equal(guest_read(&boss->space, IPA(REQUEST_AT), &load, sizeof(load)), OK);
+    return result;
+}
+
+static uint32_t spare_now(void)
+{
+    struct toklat_machine m;
+    assert_int_equal(call(TOKLAT_MACHINE_READ, REQUEST_AT, 0), 0);
+    assert_int_equal(guest_read(&boss->space, IPA(REQUEST_AT), &m, sizeof(m)), OK);
+    return m.spare_vms;
+}
+
+static struct toklat_group read_group(uint64_t index)
+{
+    struct toklat_group g;
+    assert_int_equal(call(TOKLAT_GROUP_READ, index, REQUEST_AT), 0);
+    assert_int_equal(guest_read(&boss->space, IPA(REQUEST_AT), &g, sizeof(g)), OK);
+    return g;
+}
+
+static void test_calls(void **state)
+{
+    (void)state;
+    assert_int_equal(call(TOKLAT_IMAGE_BEGIN, 0, 0), TOKLAT_E_RANGE);
+    assert_int_equal(call(TOKLAT_IMAGE_WRITE, FILE_AT, 1), TOKLAT_E_NOT_FOUND);
+    assert_int_equal(call(TOKLAT_IMAGE_BEGIN, sizeof(image), 0), 0);
+    assert_int_equal(call(TOKLAT_IMAGE_WRITE, FILE_AT, 1000), 1000);
+    assert_int_equal(call(TOKLAT_IMAGE_LOAD, UINT64_MAX - 8, 0), TOKLAT_E_RANGE);
+    assert_int_equal(call(TOKLAT_IMAGE_LOAD, 0x5000, 0), TOKLAT_E_DENIED); /* rodata */
+    uint64_t rest = sizeof(image) - 1000;
+    assert_int_equal(call(TOKLAT_IMAGE_WRITE, FILE_AT + 1000, rest), sizeof(image));
+    assert_int_equal(call_load("web"), TOKLAT_E_BUSY);
+    assert_string_equal(load.problem, "name: \"web\": a group of this name exists: limit 1");
+    assert_int_equal(call(TOKLAT_IMAGE_BEGIN, sizeof(image), 0), 0);
+    assert_int_equal(call(TOKLAT_IMAGE_WRITE, FILE_AT, sizeof(image)), sizeof(image));
+    assert_int_equal(spare_now(), SPARE);
+    describe("new", 2);
+    assert_int_equal(guest_write(&boss->space, IPA(REQUEST_AT), &load, sizeof(load)), OK);
+    boss->context.x[0] = 99;
+    machine_trap(TOKLAT_VM_CONTROL, TOKLAT_IMAGE_LOAD, REQUEST_AT);
+    assert_int_equal(boss->context.x[0], 2);
+    switch_to(BOSS);
+    struct toklat_group g = read_group(2);
+    assert_string_equal(g.name, "new");
+    assert_int_equal(g.flags, TOKLAT_GROUP_LOADED);
+    assert_int_equal(g.state, TOKLAT_GROUP_BOOTING);
+    assert_int_equal(g.weight, SCHED_WEIGHT_NORMAL);
+    assert_int_equal(read_group(1).flags & TOKLAT_GROUP_LOADED, 0);
+    switch_to(0);
+    machine_boot(0);
+    switch_to(BOSS);
+    assert_int_equal(spare_now(), SPARE - 2);
+    assert_int_equal(call(TOKLAT_VM_CREATE, 2, 0), FIRST_SPARE);
+    assert_int_equal(call(TOKLAT_GROUP_DELETE, 2, 0), TOKLAT_E_BUSY);
+    assert_int_equal(call(TOKLAT_VM_DESTROY, FIRST_SPARE, 0), 0);
+    assert_int_equal(call(TOKLAT_GROUP_DELETE, 1, 0), TOKLAT_E_DENIED);
+    assert_int_equal(call(TOKLAT_GROUP_DELETE, UINT64_MAX - 31, 0), TOKLAT_E_NOT_FOUND);
+    assert_int_equal(call(TOKLAT_GROUP_DELETE, 2, 0), 0);
+    assert_int_equal(call(TOKLAT_VM_CREATE, 2, 0), TOKLAT_E_NOT_FOUND);
+    assert_int_equal(call(TOKLAT_GROUP_READ, 2, REQUEST_AT), TOKLAT_E_NOT_FOUND);
+    assert_int_equal(spare_now(), SPARE);
+}
+
+/* What it has brought is forgotten when it begins anew. */
+static void test_the_supervisor_begins_anew(void **state)
+{
+    (void)state;
+    assert_int_equal(call(TOKLAT_IMAGE_BEGIN, 100000, 0), 0);
+    assert_int_equal(frame_count(FRAME_EL2), before.of[FRAME_EL2] + 25);
+    machine_trap(PSCI_SYSTEM_RESET, 0, 0);
+    boss = switch_to(BOSS);
+    assert_int_equal(frame_count(FRAME_EL2), before.of[FRAME_EL2]);
+    assert_int_equal(call(TOKLAT_IMAGE_WRITE, FILE_AT, 1), TOKLAT_E_NOT_FOUND);
+}
+
+/* --- several CPUs ------------------------------------------------------------------------- */
+
+/* A VM lives and ends at another CPU, which has heard of a frame for it and hears of one later. */
+static void test_at_another_cpu(void **state)
+{
+    (void)state;
+    uint8_t frame[64];
+    deploy_boss_and_web();
+    machine_add_cpus(2);
+    machine_spare(SPARE);
+    machine_start();
+    machine_boot(RX_BUFFERS);
     boss_has_file();
-}
-
-static int setup_spare_disk(void **state)
-{
-    (void)state;
-    machine_add_disk(DISK_SEGMENTS, DISK_VMS + DISK_SPARE, 1);
-    disk_start();
-    return 0;
-}
-
-#define spare_disk_test(f) cmocka_unit_test_setup_teardown(f, setup_spare_disk, teardown_disk)
-
-static uint32_t template_sector(unsigned index)
-{
-    return groups[index].template_place.sector;
-}
-
-/* A loaded group, saved, with a VM that is out. */
-static struct group *load_and_press_out(const char *name, uint64_t mark)
-{
-    unsigned index;
-    assert_int_equal(load_image(name, 3, &index), OK);
-    switch_to(0);
-    machine_boot(RX_BUFFERS);
-    machine_quiet();
-    assert_true(groups[index].template_id && template_sector(index) >= STORE_MARKERS);
-    uint32_t number = create(&groups[index]);
-    machine_quiet();
-    live(number, mark, FOREVER);
-    press_out(number);
-    return &groups[index];
-}
-
-static void test_out_and_back(void **state)
-{
-    (void)state;
     for (unsigned round = 0; round < 2; round++) {
-        struct group *g = load_and_press_out("new", 77 + round);
-        uint32_t number = g->config->first_vm;
-        assert_int_equal(number, DISK_FIRST_SPARE);
+        struct group *g = load_ready("far", 2);
+        switch_to(BOSS);
+        uint32_t number = create(g);
+        assert_int_equal(control(TOKLAT_VM_START, number), 0);
+        machine_turn();
+        assert_int_equal(vm_stub(number)->where, 1);
+        machine_on(1);
+        assert_int_equal(machine_current()->stub->number, number);
+        machine_abort(IPA(GUEST_UNUSED), ACCESS_WRITE);
+        machine_on(KEEPER);
+        frame_make(frame, sizeof(frame), 0, number);
+        network_deliver(number, frame, sizeof(frame));
         assert_int_equal(group_delete(g->index), ERR_BUSY);
-        frame_for(number);
-        machine_quiet();
-        assert_int_equal(mark_of(number), 77 + round);
-        press_out(number);
-        vm_destroy(vm_find(number));
-        assert_int_equal(group_delete(g->index), OK);
-        assert_int_equal(template_sector(2), STORE_NOTHING);
-        machine_disk_turn();
-        machine_quiet();
-        frame_for(BOSS);
-        machine_check(true);
-    }
-    assert_int_equal(residence_counters.wakes, 2);
-    disk_start();
-    assert_false(output_has("are forgotten"));
-    assert_int_equal(groups[1].stored, 0);
-}
-
-/* Its template's record is not durable yet. */
-static void test_deleted_while_it_is_saved(void **state)
-{
-    (void)state;
-    unsigned index;
-    uint64_t live_sectors = store_get_counters().live_sectors;
-    assert_int_equal(load_image("new", 3, &index), OK);
-    switch_to(0);
-    machine_disk->held = true;
-    machine_boot(RX_BUFFERS);
-    machine_disk_turn();
-    assert_true(groups[index].template_id && store_is_pending(store_template_slot(index)));
-    assert_int_equal(group_delete(index), OK);
-    machine_disk->held = false;
-    machine_disk_turn();
-    machine_quiet();
-    assert_int_equal(template_sector(index), STORE_NOTHING);
-    assert_int_equal(store_get_counters().live_sectors, live_sectors);
-}
-
-/* After a shutdown, or a power cut, an image is not loaded any more, and nothing is left of it. */
-static void test_forgotten_at_the_next_boot(void **state)
-{
-    (void)state;
-    for (unsigned clean = 0; clean < 2; clean++) {
-        struct group *g = load_and_press_out("new", 5);
-        uint32_t number = g->config->first_vm;
-        live(WEB, 6, FOREVER);
-        press_out(WEB);
-        if (clean) {
-            disk_shutdown();
-        }
-        fake_block_cut(machine_disk);
-        disk_start();
-        assert_true(store_takes_records());
-        assert_true(output_has("store: 1 VMs of 1 images that were loaded are forgotten"));
-        assert_int_equal(group_count, 2);
-        assert_int_equal(load_spare(), DISK_SPARE);
+        machine_trap(TOKLAT_VM_CONTROL, TOKLAT_VM_DESTROY, number);
+        machine_turn();
         assert_int_equal(state_of(number), VM_ABSENT);
-        assert_int_equal(vm_stub(number)->place.sector, STORE_NOTHING);
-        assert_int_equal(template_sector(2), STORE_NOTHING);
-        assert_int_equal(state_of(WEB), VM_STORED);
-        frame_for(WEB);
-        machine_quiet();
-        assert_int_equal(mark_of(WEB), 6);
-        fake_block_cut(machine_disk);
-        disk_start();
-        assert_false(output_has("are forgotten")); /* that was written, too */
+        switch_to(BOSS);
+        assert_int_equal(group_delete(g->index), OK);
+        network_deliver(number, frame, sizeof(frame));
+        machine_turn();
+        machine_check_settled();
+        assert_frames(&before);
     }
+    machine_on(KEEPER);
 }
 
 int main(void)
@@ -626,9 +571,9 @@ int main(void)
         load_test(test_a_piece_is_not_there),
         load_test(test_few_frames),
         load_test(test_no_frame_in_the_middle),
-        spare_disk_test(test_out_and_back),
-        spare_disk_test(test_deleted_while_it_is_saved),
-        spare_disk_test(test_forgotten_at_the_next_boot),
+        load_test(test_calls),
+        load_test(test_the_supervisor_begins_anew),
+        cmocka_unit_test_teardown(test_at_another_cpu, teardown_machine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
