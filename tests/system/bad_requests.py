@@ -23,7 +23,8 @@ def _post(body, field=None, status=400, path="/v1/vms", headers=JSON):
 ASKED = [
     # Paths. There is no way up, and no way around.
     *[_get(path, 404) for path in (
-        "/v1", "/v1/", "/v1/nothing", "/v2/health", "//", "/v1//health", "/v1/health/", "/V1/health",
+        "/v1", "/v1/", "/v1/nothing", "/v2/health", "//", "/v1//health", "/v1/health/",
+        "/V1/health",
         "/v1/./health", "/v1/../v1/health", "/../../etc/passwd", "/v1/vms/1/../1", "/index.html",
         "/%2e%2e/%2e%2e/etc/passwd", "/v1/vms/1/%2e%2e", "/v1/vms/..%2f1", "/v1/images/..",
         "/v1/images/" + "n" * 24, "/v1/images/no%20name", "/v1/images/nobody", "/v1/vms/0",
@@ -37,7 +38,8 @@ ASKED = [
     )],
     # Methods.
     *[(method, path, None, {}, 405, "method") for method, path in (
-        ("PUT", "/v1/health"), ("POST", "/v1/health"), ("DELETE", "/v1/map"), ("PATCH", "/v1/vms/1"),
+        ("PUT", "/v1/health"), ("POST", "/v1/health"), ("DELETE", "/v1/map"),
+        ("PATCH", "/v1/vms/1"),
         ("POST", "/metrics"), ("GET", "/v1/vms/1/start"), ("TRACE", "/"), ("OPTIONS", "/v1/vms"),
         ("FROB", "/v1/machine"), ("get", "/v1/health"), ("CONNECT", "/v1/health"),
     )],
@@ -48,7 +50,8 @@ ASKED = [
         ("limit", "limit"), ("after=-1", "after"), ("after=4294967296", "after"),
         ("state=asleep", "state"), ("sort=name", "sort"), ("order=up", "order"),
         ("fields=all", "fields"), ("image=no%20name", "image"), ("image=%ff", "image"),
-        ("image=%c3%28", "image"), ("image=", "image"), ("nothing=1", "query"), ("Limit=1", "query"),
+        ("image=%c3%28", "image"), ("image=", "image"), ("nothing=1", "query"),
+        ("Limit=1", "query"),
         ("sort=uss&after=5", "after"), ("limit=%31%", "limit"), ("%ff=1", "query"),
     )],
     _get("/v1/health?x=1", 400, "query"), _get("/v1/vms/1/console?follow=2", 400, "follow"),
@@ -64,8 +67,10 @@ ASKED = [
         b"", b"{", b"}", b"[]", b"null", b"1", b'"image"', b'{"image":"web"', b'{"image":"web"}}',
         b'{"image":"web"},', b'{"image":"web",}', b'{image:"web"}', b"{'image':'web'}",
         b'{"image":"web" "count":1}', b'{"image":"web","count":01}', b'{"image":"web","count":1.}',
-        b'{"image":"web","count":+1}', b'{"image":"web","count":0x1}', b'{"image":"web","count":NaN}',
-        b'{"image":"\xff"}', b'{"image":"\xc0\xaf"}', b'{"image":"\xed\xa0\x80"}', b'{"image":"\x01"}',
+        b'{"image":"web","count":+1}', b'{"image":"web","count":0x1}',
+        b'{"image":"web","count":NaN}',
+        b'{"image":"\xff"}', b'{"image":"\xc0\xaf"}', b'{"image":"\xed\xa0\x80"}',
+        b'{"image":"\x01"}',
         b'{"image":"\\ud800"}', b'{"image":"\\x"}', b'{"image":"web\x00"}', b"\xef\xbb\xbf{}",
         b"[" * 10000, b'{"a":' * 5000, b'{"' + b"k" * 60000, b'{"image":"' + b"w" * 60000 + b'"}',
     )],

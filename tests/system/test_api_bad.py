@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What is wrong, slow or hostile, sent to the API of a running machine: each is refused as documented,
-others are served meanwhile, and nothing of it stays in the supervisor's memory. A VM cannot come to
-the API at all.
+"""What is wrong, slow or hostile, sent to the API of a running machine: each is refused as
+documented, others are served meanwhile, and nothing of it stays in the supervisor's memory. A VM
+cannot come to the API at all.
 
 TOKLAT_HAMMER says how many requests the last test sends; a long run is TOKLAT_HAMMER=100000."""
 
@@ -114,8 +114,9 @@ def test_keys_make_creation_happen_once(client, document):
 
 def test_wrong_tokens(client, document):
     almost = client.token[:-1] + ("0" if client.token[-1] != "0" else "1")
-    for value in (None, "", "Bearer", "Bearer ", "Bearer x", f"Bearer {almost}", f"Basic {client.token}",
-                  client.token, f"Bearer {client.token}0", f"Bearer {client.token[:-1]}"):
+    for value in (None, "", "Bearer", "Bearer ", "Bearer x", f"Bearer {almost}", client.token,
+                  f"Basic {client.token}", f"Bearer {client.token}0",
+                  f"Bearer {client.token[:-1]}"):
         for path in ("/v1/machine", "/metrics", "/v1/nothing", "/v1/vms/1/console"):
             answer = client.ask("GET", path, headers={"Authorization": value})
             if answer[0] != 429:
@@ -248,8 +249,8 @@ def test_files_that_are_mutated(client, document):
 # Who must not come in.
 
 def test_a_vm_cannot_reach_the_api(client):
-    """A VM that may talk to outside tries the supervisor's address by three ways, and the port by which
-    the outside comes to the API. It does reach another VM."""
+    """A VM that may talk to outside tries the supervisor's address by three ways, and the port by
+    which the outside comes to the API. It does reach another VM."""
     tries = [f"{SUPERVISOR}:80/direct", f"{SUPERVISOR}:80/arp", f"{SUPERVISOR}:80/gateway",
              f"{GATEWAY}:{client.port}/arp", f"{FIRST_WEB}:80/direct"]
     answer = client.upload("intruder", INTRUDER.read_bytes(), reserve=1, network="uplink",
