@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The table of endpoints.
+ */
+#include "guests/supervisor/endpoints.h"
+
+#define JSON "application/json"
+#define TEXT "text/plain; charset=utf-8"
+#define HTML "text/html; charset=utf-8"
+#define OPENMETRICS "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+#define TAKES_JSON .body = BODY_JSON, .body_type = JSON, .body_max = API_BODY_MAX
+#define MAY_TAKE_JSON .body = BODY_OPTIONAL, .body_type = JSON, .body_max = API_BODY_MAX
+
+static const struct endpoint_info infos[API_ENDPOINTS + 1] = {
+    [API_DASHBOARD] = {step_page, HTML, 200, .open = true},
+    [API_HEALTH] = {step_health, JSON, 200, .open = true},
+    [API_VERSION] = {step_version, JSON, 200},
+    [API_MACHINE] = {step_machine, JSON, 200},
+    [API_IMAGES] = {step_images, JSON, 200},
+    [API_IMAGE_UPLOAD] = {step_image_load, JSON, 201, .body = BODY_IMAGE, .finishes = true,
+                          .body_type = "application/octet-stream",
+                          .body_max = TOKLAT_IMAGE_BYTES_MAX},
+    [API_IMAGE] = {step_image, JSON, 200},
+    [API_IMAGE_PATCH] = {step_image_patch, JSON, 200, TAKES_JSON},
+    [API_IMAGE_DELETE] = {step_image_delete, JSON, 204, .finishes = true},
+    [API_VMS] = {step_list, JSON, 200},
+    [API_VMS_CREATE] = {step_create, JSON, 201, .finishes = true, TAKES_JSON},
+    [API_VMS_DELETE] = {step_delete_ranges, JSON, 200, .finishes = true},
+    [API_VM] = {step_vm, JSON, 200},
+    [API_VM_DELETE] = {step_vm_delete, JSON, 204, .finishes = true},
+    [API_VM_START] = {step_change, JSON, 200, MAY_TAKE_JSON},
+    [API_VM_PAUSE] = {step_change, JSON, 200, MAY_TAKE_JSON},
+    [API_VM_RESUME] = {step_change, JSON, 200, MAY_TAKE_JSON},
+    [API_VM_RESTART] = {step_change, JSON, 200, MAY_TAKE_JSON},
+    [API_VM_CHECKPOINT] = {step_checkpoint, JSON, 200, MAY_TAKE_JSON},
+    [API_VM_CLONE] = {step_clone, JSON, 201, .finishes = true, MAY_TAKE_JSON},
+    [API_CONSOLE] = {step_console, TEXT, 200},
+    [API_CONSOLE_WRITE] = {step_console_write, JSON, 200, .body = BODY_TEXT,
+                           .body_type = "text/plain", .body_max = API_CONSOLE_MAX},
+    [API_FOOTPRINT] = {step_footprint, JSON, 200},
+    [API_MAP] = {step_map, JSON, 200},
+    [API_HISTOGRAM] = {step_histogram, JSON, 200},
+    [API_EVENTS] = {step_events, "text/event-stream", 200},
+    [API_METRICS] = {step_metrics, OPENMETRICS, 200},
+    [API_ENDPOINTS] = {NULL, JSON, 500},
+};
+
+const struct endpoint_info *endpoint_of(const struct exchange *x)
+{
+    return &infos[x->request.endpoint];
+}
