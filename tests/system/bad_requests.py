@@ -6,7 +6,7 @@ JSON = {"Content-Type": "application/json"}
 TEXT = {"Content-Type": "text/plain"}
 ELF = {"Content-Type": "application/octet-stream"}
 RANGES = ",".join(str(n) for n in range(1, 200, 3))  # 67 of them
-NO_VM = 4000000
+NO_VM = 1000000
 HUGE = "9" * 40
 
 
