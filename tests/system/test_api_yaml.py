@@ -164,7 +164,7 @@ def _(client):
 
 
 def upload(client, name):
-    answer = client.upload(name, pathlib.Path(HELLO).read_bytes(), file="hello.elf")
+    answer = client.upload(name, pathlib.Path(HELLO).read_bytes())
     assert answer[0] == 201, answer
     assert json.loads(answer[2])["loaded"]
     return answer
@@ -399,6 +399,11 @@ def test_answers_as_documented(client, document, case):
     answer = EXERCISES[case](client)
     document.check_answer(method, path, answer)
     assert answer[0] == status
+
+
+def test_what_is_optional_may_be_left_out(client):
+    assert client.upload("bare", pathlib.Path(HELLO).read_bytes(), file=None)[0] == 201
+    assert client.ask("POST", "/v1/vms", {"image": "web"})[0] == 201
 
 
 def test_head_is_get_without_a_body(client):
