@@ -74,6 +74,14 @@ static void write_length(struct exchange *x, struct out *head)
     out_text(head, x->chunked ? "Transfer-Encoding: chunked\r\n" : "");
 }
 
+static const char *type_of(const struct exchange *x)
+{
+    if (x->problem.status != 0) {
+        return "application/problem+json";
+    }
+    return x->classic ? METRICS_TYPE_CLASSIC : endpoint_of(x)->type;
+}
+
 static void write_head(struct exchange *x, struct out *head)
 {
     char date[30];
@@ -90,7 +98,7 @@ static void write_head(struct exchange *x, struct out *head)
     write_length(x, head);
     if (has_content(x)) {
         out_text(head, "Content-Type: ");
-        out_text(head, x->problem.status != 0 ? "application/problem+json" : endpoint_of(x)->type);
+        out_text(head, type_of(x));
         out_text(head, "\r\nX-Content-Type-Options: nosniff\r\n");
     }
     if (x->problem.status != 0) {

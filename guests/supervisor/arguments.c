@@ -264,7 +264,7 @@ static const struct parameter parameters[] = {
     {API_EVENTS, "machine", set_machine, 1, 60},
     {API_METRICS, "top", set_top, 0, METRICS_TOP_MAX},
     {API_IMAGE_UPLOAD, "name", set_load_name, 0, 0},
-    {API_IMAGE_UPLOAD, "reserve", set_load_number, 1, RANGES_NUMBER_MAX},
+    {API_IMAGE_UPLOAD, "reserve", set_load_number, 1, 1048576},
     {API_IMAGE_UPLOAD, "file", set_file, 0, 0},
     {API_IMAGE_UPLOAD, "network", set_network, 0, 0},
     {API_IMAGE_UPLOAD, "weight", set_load_number, 1, 65535},

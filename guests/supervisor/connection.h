@@ -26,7 +26,7 @@
 #define CONNECTION_LINGER_MS 2000 /* for the client to close after us */
 #define CONNECTION_PIECES_MAX 16  /* received pieces that are kept apart */
 
-#define SEND_POOL 65536    /* bytes in flight of all; beyond, ANSWER_MIN for each connection */
+#define SEND_POOL 81920    /* bytes in flight of all; beyond, ANSWER_MIN for each connection */
 #define ANSWER_BYTES 16384 /* of the buffer that pieces of answers are made in */
 #define ANSWERS_PER_PASS 4 /* pieces of one connection */
 

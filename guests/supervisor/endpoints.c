@@ -7,7 +7,6 @@
 #define JSON "application/json"
 #define TEXT "text/plain; charset=utf-8"
 #define HTML "text/html; charset=utf-8"
-#define OPENMETRICS "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 #define TAKES_JSON .body = BODY_JSON, .body_type = JSON, .body_max = API_BODY_MAX
 #define MAY_TAKE_JSON .body = BODY_OPTIONAL, .body_type = JSON, .body_max = API_BODY_MAX
@@ -42,7 +41,7 @@ static const struct endpoint_info infos[API_ENDPOINTS + 1] = {
     [API_MAP] = {step_map, JSON, 200},
     [API_HISTOGRAM] = {step_histogram, JSON, 200},
     [API_EVENTS] = {step_events, "text/event-stream", 200},
-    [API_METRICS] = {step_metrics, OPENMETRICS, 200},
+    [API_METRICS] = {step_metrics, METRICS_TYPE, 200},
     [API_ENDPOINTS] = {NULL, JSON, 500},
 };
 

@@ -81,7 +81,7 @@ static bool read_key(struct exchange *x, const struct http_head *head)
         return true;
     }
     for (size_t i = 0; i < key.length; i++) {
-        if (key.length > KEY_CHARACTERS_MAX || key.at[i] < ' ' || key.at[i] > '~') {
+        if (key.length > KEY_CHARACTERS_MAX || key.at[i] < '!' || key.at[i] > '~') {
             return problem_field(&x->problem, 400, "Idempotency-Key", key,
                                  "1 to %u printable characters of ASCII", KEY_CHARACTERS_MAX);
         }
@@ -179,6 +179,33 @@ static void note_etag(struct exchange *x, const struct http_head *head)
     }
 }
 
+static bool contains(struct http_text text, const char *wanted)
+{
+    size_t length = strlen(wanted);
+    for (size_t i = 0; i + length <= text.length; i++) {
+        if (http_is_word((struct http_text){text.at + i, length}, wanted)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Prometheus's older format is for who wants text and does not name the other. */
+static void note_accept(struct exchange *x, const struct http_head *head)
+{
+    struct http_text rest = head->headers;
+    struct http_header header;
+    bool text = false;
+    bool open = false;
+    while (x->request.endpoint == API_METRICS && http_next_header(&rest, &header)) {
+        if (http_is_word(header.name, "accept")) {
+            text |= contains(header.value, "text/plain");
+            open |= contains(header.value, "application/openmetrics-text");
+        }
+    }
+    x->classic = text && !open;
+}
+
 void exchange_begin(struct exchange *x, const struct http_request *request)
 {
     memset(x, 0, sizeof(*x));
@@ -197,6 +224,7 @@ void exchange_begin(struct exchange *x, const struct http_request *request)
         return;
     }
     note_etag(x, &request->head);
+    note_accept(x, &request->head);
     if (x->problem.status == 0 && endpoint_of(x)->body == BODY_IMAGE) {
         upload_begin(x);
     }
@@ -264,7 +292,7 @@ size_t exchange_body(struct exchange *x, const char *data, size_t length)
     if (x->problem.status == 0 && taken > 0) {
         switch (endpoint_of(x)->body) {
         case BODY_IMAGE:
-            upload_take(x, data, taken);
+            taken = upload_take(x, data, taken);
             break;
         case BODY_TEXT:
             taken = console_take(x, data, taken);

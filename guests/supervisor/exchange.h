@@ -104,6 +104,7 @@ struct exchange {
     bool holds_area;    /* work_area.h */
     bool holds_upload;
     bool must_finish; /* goes on when the client has gone */
+    bool classic;     /* metrics in their older format */
     bool unchanged;   /* If-None-Match names what we have */
     bool counted;     /* among those that were refused */
     uint16_t status;  /* of the answer, if it is no problem */

@@ -30,7 +30,7 @@ static bool parse_number(struct http_text text, uint32_t *number)
 bool ranges_parse(struct ranges *r, struct http_text text)
 {
     bool more = true;
-    uint32_t least = 1;
+    uint64_t least = 1;
     for (r->count = 0; more; r->count++) {
         bool pair;
         struct range range;
@@ -42,21 +42,39 @@ bool ranges_parse(struct ranges *r, struct http_text text)
             return false;
         }
         r->at[r->count] = range;
-        least = range.last + 1;
+        least = (uint64_t)range.last + 1;
     }
     return true;
 }
 
+static void remove_range(struct ranges *r, uint32_t i)
+{
+    r->count--;
+    memmove(&r->at[i], &r->at[i + 1], (r->count - i) * sizeof(r->at[0]));
+}
+
 bool ranges_add(struct ranges *r, uint32_t number)
 {
-    if (r->count > 0 && r->at[r->count - 1].last + 1 == number) {
-        r->at[r->count - 1].last = number;
-        return true;
+    uint32_t i = 0; /* of the first range that begins behind the number */
+    while (i < r->count && r->at[i].first < number) {
+        i++;
     }
-    if (r->count == RANGES_MAX) {
+    bool before = i > 0 && r->at[i - 1].last + 1 == number;
+    bool behind = i < r->count && number + 1 == r->at[i].first;
+    if (before && behind) {
+        r->at[i - 1].last = r->at[i].last;
+        remove_range(r, i);
+    } else if (before) {
+        r->at[i - 1].last = number;
+    } else if (behind) {
+        r->at[i].first = number;
+    } else if (r->count == RANGES_MAX) {
         return false;
+    } else {
+        memmove(&r->at[i + 1], &r->at[i], (r->count - i) * sizeof(r->at[0]));
+        r->at[i] = (struct range){number, number};
+        r->count++;
     }
-    r->at[r->count++] = (struct range){number, number};
     return true;
 }
 
@@ -64,7 +82,7 @@ uint64_t ranges_total(const struct ranges *r)
 {
     uint64_t total = 0;
     for (uint32_t i = 0; i < r->count; i++) {
-        total += r->at[i].last - r->at[i].first + 1;
+        total += (uint64_t)r->at[i].last - r->at[i].first + 1;
     }
     return total;
 }

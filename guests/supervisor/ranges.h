@@ -9,7 +9,7 @@
 #include "guests/supervisor/out.h"
 
 #define RANGES_MAX 64
-#define RANGES_NUMBER_MAX 1048576 /* the highest VM of any machine */
+#define RANGES_NUMBER_MAX UINT32_MAX
 
 struct ranges {
     uint32_t count;
@@ -23,7 +23,7 @@ struct ranges {
  * False if it is anything else, or more than RANGES_MAX. */
 bool ranges_parse(struct ranges *r, struct http_text text);
 
-/* Adds a number behind those that are there; false if that would be one range too many. */
+/* Adds a number that is not there yet; false if that would be one range too many. */
 bool ranges_add(struct ranges *r, uint32_t number);
 
 uint64_t ranges_total(const struct ranges *r);

@@ -7,13 +7,13 @@
 
 #include "guests/supervisor/steps.h"
 
-static bool taken;
+static bool in_use;
 
 static bool check(struct exchange *x)
 {
     const struct toklat_load *load = &x->request.load;
     struct problem *p = &x->problem;
-    if (taken) {
+    if (in_use) {
         problem_plain(p, 503, "another image is being uploaded");
         p->retry_s = 1;
         return false;
@@ -44,24 +44,29 @@ void upload_begin(struct exchange *x)
         x->problem.retry_s = 1;
         return;
     }
-    taken = true;
+    in_use = true;
     x->holds_upload = true;
 }
 
-void upload_take(struct exchange *x, const char *data, size_t length)
+size_t upload_take(struct exchange *x, const char *data, size_t length)
 {
     int64_t result = control_simple(TOKLAT_IMAGE_WRITE, (uintptr_t)data, length, 0);
-    if (result < 0) {
+    int64_t taken = result - (int64_t)x->taken;
+    if (result < 0 || taken <= 0 || (uint64_t)taken > length) {
         problem_plain(&x->problem, 503, "the image's memory is gone; EL2 answers %d", (int)result);
         x->problem.retry_s = 1;
+        return length;
     }
+    x->taken += (uint32_t)taken;
+    return (size_t)taken;
 }
 
 void upload_leave(struct exchange *x)
 {
     if (x->holds_upload) {
+        (void)control_simple(TOKLAT_IMAGE_BEGIN, 0, 0, 0); /* EL2 forgets what came so far */
         x->holds_upload = false;
-        taken = false;
+        in_use = false;
     }
 }
 

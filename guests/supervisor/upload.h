@@ -9,7 +9,8 @@
 
 /* Checks what the head says and asks EL2 for memory; sets a problem if that fails. */
 void upload_begin(struct exchange *x);
-void upload_take(struct exchange *x, const char *data, size_t length);
+/* Passes bytes on; returns how many EL2 took. */
+size_t upload_take(struct exchange *x, const char *data, size_t length);
 void upload_leave(struct exchange *x);
 
 #endif

@@ -5,7 +5,7 @@
 #include "guests/supervisor/steps.h"
 
 static const char *const state_names[] = {"booting", "ready", "failed", "absent"};
-static const char *const network_names[] = {"none", "internal", "uplink"};
+static const char *const network_names[] = {"none", "internal", "uplink", "control"};
 
 static void put_vms(struct out *out, const struct toklat_group *g)
 {
@@ -32,7 +32,7 @@ void image_write(struct out *out, uint32_t group)
     out_text(out, loaded ? "\",\"loaded\":true" : "\",\"loaded\":false");
     out_text(out, supervisor ? ",\"supervisor\":true" : ",\"supervisor\":false");
     out_text(out, ",\"network\":\"");
-    out_text(out, network_names[g->network <= TOKLAT_NETWORK_UPLINK ? g->network : 0]);
+    out_text(out, network_names[g->network <= TOKLAT_NETWORK_CONTROL ? g->network : 0]);
     out_field(out, "\",\"first_vm\":", g->first_vm);
     out_field(out, ",\"instances\":", g->count);
     out_field(out, ",\"reserve\":", g->reserve);

@@ -33,10 +33,6 @@ static bool begin(struct exchange *x)
         first = groups.at[group].first_vm;
         c->end = groups_end(&groups.at[group]);
     }
-    if (!by_number(l) && l->limit > TOP_MAX) {
-        return problem_number(&x->problem, 400, "limit", l->limit,
-                              "from 1 to %u unless in order of number", TOP_MAX);
-    }
     c->next = l->after >= first ? l->after + 1 : first;
     c->stage = by_number(l) ? ROWS : TAKE;
     return true;

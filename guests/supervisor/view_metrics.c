@@ -19,6 +19,7 @@ static void snapshot(struct exchange *x)
         uint32_t number = work_area.top.at[i].number;
         s->top_count += control_read_one(number, &s->top[s->top_count], 0) ? 1 : 0;
     }
+    s->classic = x->classic;
     s->connections = api.connections;
     s->api_requests = api.requests;
     s->api_refused = api.refused;
