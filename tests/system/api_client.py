@@ -26,11 +26,12 @@ class Client:
     def connect(self, timeout=TIMEOUT):
         return socket.create_connection((self.host, self.port), timeout)
 
-    def connect_and_wait(self):
-        """A connection that the server has, too. QEMU takes connections one after another, and
-        makes no more than one of them wait."""
+    def connect_and_wait(self, timeout=5):
+        """A connection that the server has, too, because one that was made after it is answered
+        within `timeout`. QEMU takes connections one after another, and makes no more than one of
+        them wait."""
         link = self.connect()
-        assert self.ask("GET", "/v1/health")[0] == 200
+        assert self.ask("GET", "/v1/health", timeout=timeout)[0] == 200
         return link
 
     @contextlib.contextmanager

@@ -121,7 +121,7 @@ ASKED = [
     ("POST", "/v1/vms/1/resume", None, {}, 409, None),
     # Keys.
     *[_post(b'{"image":"web"}', "Idempotency-Key", headers={**JSON, "Idempotency-Key": key})
-      for key in ("k" * 65, "k\x7f", "k\xe9")],
+      for key in ("k" * 65, "k\x7f", "k\xe9", "two words")],
 ]
 
 

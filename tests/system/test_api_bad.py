@@ -101,7 +101,7 @@ def test_a_request_may_come_in_any_pieces(client):
 
 
 def test_keys_make_creation_happen_once(client, document):
-    key = {"Idempotency-Key": "web of today"}
+    key = {"Idempotency-Key": "web-of-today"}
     first = client.ask("POST", "/v1/vms", {"image": "web", "count": 2}, key)
     assert first[0] == 201
     again = client.ask("POST", "/v1/vms", {"image": "web", "count": 2}, key)
@@ -161,9 +161,9 @@ def test_slow_clients_do_not_stop_others(client):
             for index, link in enumerate(links):
                 if index not in ended:
                     ended.update(trickle(index, link))
-            assert client.ask("GET", "/v1/health", timeout=5)[0] == 200
-            asked += 1
-        assert len(ended) == SLOW and asked > 5
+                assert client.ask("GET", "/v1/health", timeout=5)[0] == 200
+                asked += 1
+        assert len(ended) == SLOW and asked > 3 * SLOW
         assert set(ended.values()) <= {b"HTTP/1.1 408", b""} and b"HTTP/1.1 408" in ended.values()
         assert time.monotonic() - begun > 3
 
