@@ -113,7 +113,7 @@ def test_keys_make_creation_happen_once(client, document):
 
 
 def test_wrong_tokens(client, document):
-    almost = client.token[:-1] + ("0" if client.token[-1] != "0" else "1")
+    almost = client.token[:-1] + chr(ord(client.token[-1]) ^ 1)
     for value in (None, "", "Bearer", "Bearer ", "Bearer x", f"Bearer {almost}", client.token,
                   f"Basic {client.token}", f"Bearer {client.token}0",
                   f"Bearer {client.token[:-1]}"):
