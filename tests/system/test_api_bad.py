@@ -235,6 +235,7 @@ def test_files_that_are_mutated(client, document):
         else:
             _, problem = check_problem(answer, document, 422)
             assert {"field", "value", "limit"} <= problem.keys(), (place, problem)
+            assert re.match(r"\d", problem["value"]) and re.match(r"\d", problem["limit"]), problem
             refused += 1
     assert refused > 50 and taken > 0
     for length in (0, 1, 63, 64, headers - 1, headers, len(file) // 2, len(file) - 1):
