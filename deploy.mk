@@ -16,7 +16,7 @@ $(TOKEN_FILE):
 $(INITRD): $(DEPLOY) $(TOKEN_FILE) tools/make-deployment tools/make-initrd build/deploy/variables \
 		$(GUEST_IMAGES) $(if $(IMAGES),$(wildcard $(IMAGES)/*.elf))
 	$(call say,DEPLOY,$(DEPLOY)) umask 077; \
-		tools/make-deployment $(DEPLOY) $@ -DVMS=$(VMS) $(if $(wildcard guests/supervisor/main.c),"-DTOKEN=\"token=$$(cat $(TOKEN_FILE))\"")
+		tools/make-deployment $(DEPLOY) $@ -DVMS=$(VMS) "-DTOKEN=\"token=$$(cat $(TOKEN_FILE))\""
 
 build/deploy/variables: FORCE
 	$(call remember,$(DEPLOY) $(VMS) $(IMAGES))

@@ -75,7 +75,8 @@ EL2_COLD := \
 	$(addprefix core/,arrival bringback control control_read deployment_check ending fetch) \
 	$(addprefix core/,footprint group journal keys keys_store load operate residence) \
 	$(addprefix core/,shutdown snapshot start transit base/fmt base/log) \
-	$(addprefix mm/,store store_clean store_index store_log record record_read buddy image space) \
+	$(addprefix mm/,buddy image record record_read space store store_clean store_index) \
+	mm/store_log \
 	dev/virtual/console \
 	$(addprefix arch/arm64/,irq gicv2 gicv3 smp bcm2835_pm bcm2836) \
 	$(addprefix dev/drivers/,virtio_blk virtio_mmio uart pl011 sd_card sdhci sdhost) \

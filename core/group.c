@@ -293,6 +293,7 @@ enum err group_load(unsigned index, const struct deployment_group *config, const
     __atomic_thread_fence(__ATOMIC_RELEASE);
     group_count = MAX(group_count, index + 1);
     begin(g);
+    residence_look();
     return OK;
 }
 

@@ -12,6 +12,7 @@
 #include "core/base/log.h"
 #include "core/base/string.h"
 #include "core/group.h"
+#include "core/residence.h"
 
 _Static_assert(DEPLOYMENT_GROUPS_MAX == TOKLAT_GROUPS_MAX, "as published");
 _Static_assert(DEPLOYMENT_IMAGE_NAME_BYTES == TOKLAT_FILE_BYTES, "as published");
@@ -66,6 +67,7 @@ enum err load_begin(uint64_t bytes)
     for (uint64_t at = ALIGN_UP(bytes, PAGE_SIZE); at < PAGE_SIZE << order; at += PAGE_SIZE) {
         (void)frame_unref(PA(pa.v + at)); /* a page more than it takes is given back */
     }
+    residence_look();
     return OK;
 }
 

@@ -168,7 +168,8 @@ static void deploy(const struct machine *m)
     if (m->initrd.bytes) {
         frame_release_range((struct frame_range){PA(m->initrd.base), m->initrd.bytes});
     }
-    log_info("%u VMs defined in %u groups; press h for help", deployment.vm_count, group_count);
+    log_info("%u VMs defined in %u groups; press h for help",
+             deployment.vm_count - deployment.spare, group_count);
 }
 
 void machine_main(const struct machine *m)
