@@ -515,6 +515,7 @@ static void one_upload_at_a_time(void **state)
     assert_int_equal(ask("POST /v1/images?name=other&reserve=5", "x"), 503);
     exchange_end(&first);
     assert_int_equal(ask("POST /v1/images?name=other&reserve=5", "x"), 201);
+    assert_string_equal(fake.load.file, "other");
 }
 
 static void long_work_waits_for_its_turn(void **state)
