@@ -5,13 +5,15 @@
  *      woken, credit left ----> boosted --+
  *                                         +--> current ---> blocked
  *      woken, none left ------> ready ----+      |
+ *      woken, background -> background ---+      |
  *                                 ^   new quantum|
  *                                 +--------------+ slice over, or gave way
  *
  * Invariants: an entry is in `boosted` or `ready` exactly while its state is SCHED_READY, and
  * ready_count counts those. Only a turn taken from `ready` refills credit, and `ready` is served
  * in order whenever `boosted` is empty; between two such turns an entry spends at most one quantum.
- * So nobody waits for longer than one quantum of every other entry.
+ * So nobody waits for longer than one quantum of every other entry. `background` is served when
+ * both are empty, and otherwise for no more than its share.
  */
 #include "sched/mux.h"
 
@@ -21,6 +23,7 @@ void mux_init(struct mux *m, uint64_t quantum_ticks)
                       .compensate = true};
     list_init(&m->boosted);
     list_init(&m->ready);
+    list_init(&m->background);
 }
 
 void sched_entry_init(struct sched_entry *e, uint16_t weight, uint8_t cpu)
@@ -45,13 +48,16 @@ static void dequeue(struct mux *m, struct sched_entry *e)
 void mux_wake(struct mux *m, struct sched_entry *e)
 {
     if (e->state == SCHED_BLOCKED) {
-        enqueue(m, e, m->compensate && e->credit ? &m->boosted : &m->ready);
+        enqueue(m, e,
+                unlikely(e->background)      ? &m->background
+                : m->compensate && e->credit ? &m->boosted
+                                             : &m->ready);
     }
 }
 
 void mux_wake_now(struct mux *m, struct sched_entry *e, uint64_t now)
 {
-    if (e == m->current || e->credit == 0) {
+    if (e == m->current || e->credit == 0 || e->background) {
         mux_wake(m, e);
         return;
     }
@@ -68,7 +74,9 @@ void mux_wake_now(struct mux *m, struct sched_entry *e, uint64_t now)
  * keeps the rest of its quantum; one that gave way has given it up. */
 static struct list *queue_after(struct mux *m, const struct sched_entry *e, enum mux_stop why)
 {
-    return why == MUX_PREEMPT && e->credit ? &m->boosted : &m->ready;
+    return e->background                     ? &m->background
+           : why == MUX_PREEMPT && e->credit ? &m->boosted
+                                             : &m->ready;
 }
 
 void mux_stop(struct mux *m, enum mux_stop why, uint64_t now)
@@ -86,9 +94,29 @@ void mux_stop(struct mux *m, enum mux_stop why, uint64_t now)
     }
 }
 
-/* The next entry, out of its queue and with credit; NULL: none. */
-static struct sched_entry *choose(struct mux *m)
+/* The first of `background`, if it is its turn. */
+static __attribute__((noinline)) struct sched_entry *choose_background(struct mux *m, uint64_t now)
 {
+    bool alone = list_empty(&m->boosted) && list_empty(&m->ready);
+    if (!alone && now < m->background_due) {
+        return NULL;
+    }
+    struct sched_entry *e = container_of(list_pop(&m->background), struct sched_entry, link);
+    m->ready_count--;
+    e->credit = m->quantum / BACKGROUND_SLICE;
+    m->background_due = now + e->credit * BACKGROUND_SHARE;
+    return e;
+}
+
+/* The next entry, out of its queue and with credit; NULL: none. */
+static struct sched_entry *choose(struct mux *m, uint64_t now)
+{
+    if (unlikely(!list_empty(&m->background))) {
+        struct sched_entry *background = choose_background(m, now);
+        if (background) {
+            return background;
+        }
+    }
     struct list *queue = list_empty(&m->boosted) ? &m->ready : &m->boosted;
     if (unlikely(list_empty(queue))) {
         return NULL;
@@ -107,7 +135,7 @@ struct sched_entry *mux_start(struct mux *m, uint64_t now)
         m->idle_ticks += m->started ? now - m->started : 0;
         m->started = now;
     }
-    struct sched_entry *e = choose(m);
+    struct sched_entry *e = choose(m, now);
     if (!e) {
         return NULL;
     }

@@ -17,6 +17,11 @@
 #include "core/base/types.h"
 
 #define SCHED_WEIGHT_NORMAL 256
+/* A background entry runs while nobody else can; otherwise for this part of a quantum, and of all
+ * time for no more than one in BACKGROUND_SHARE. */
+#define BACKGROUND_SLICE 20
+#define BACKGROUND_SHARE 25
+
 #define SCHED_WEIGHT_MIN 1
 #define SCHED_WEIGHT_MAX 65535
 
@@ -31,16 +36,19 @@ struct sched_entry {
     uint16_t weight;
     uint8_t state;
     uint8_t cpu; /* home */
+    bool background;
 };
 
 struct mux {
     struct list boosted; /* awake with credit left */
     struct list ready;   /* round robin */
+    struct list background;
     struct sched_entry *current;
     uint64_t quantum;   /* ticks at normal weight */
     uint64_t slice_end; /* of current; meaningful while others are ready */
     uint64_t started;   /* when current was given the CPU, or, without one, was last looked for */
-    uint64_t turns;     /* times that an entry was given the CPU */
+    uint64_t background_due; /* when it has its next turn though others are ready */
+    uint64_t turns;          /* times that an entry was given the CPU */
     uint64_t idle_ticks;
     uint32_t ready_count; /* in both queues */
     bool compensate;      /* switchable, to measure what it is worth */

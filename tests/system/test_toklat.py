@@ -28,8 +28,8 @@ VMS = 20
 RESERVE = 100
 MANY = 100_000
 SECONDS = 60
-COMMANDS = ("ps run rm start pause resume restart checkpoint clone logs attach top footprint images "
-            "push rmi set inspect events up completion version").split()
+COMMANDS = ("ps run rm start pause resume restart checkpoint clone logs attach top footprint "
+            "images push rmi set inspect events up completion version").split()
 ECHO = ROOT / "build/guests/echo.elf"
 
 
@@ -207,9 +207,9 @@ def test_manual_is_sound():
 
 
 @pytest.mark.parametrize("arguments", [
-    (), ("nothing",), ("ps", "--nothing"), ("ps", "extra"), ("ps", "-n", "0"), ("ps", "--sort", "x"),
-    ("run",), ("run", "web", "-n", "100001"), ("run", "web", "--key", "x" * 65), ("rm",), ("pause",),
-    ("pause", "web"), ("pause", "--all"), ("pause", "--image", "web"), ("logs",),
+    (), ("nothing",), ("ps", "--nothing"), ("ps", "extra"), ("ps", "-n", "0"),
+    ("ps", "--sort", "x"), ("run",), ("run", "web", "-n", "100001"),
+    ("run", "web", "--key", "x" * 65), ("rm",), ("pause",), ("pause", "web"), ("pause", "--all"), ("pause", "--image", "web"), ("logs",),
     ("logs", "web/1-2"), ("clone", "web/*"), ("set", "web"), ("set", "web", "weight=0"),
     ("set", "web", "x=1"), ("footprint", "--by", "x"), ("completion", "fish"), ("top",),
     ("push", "x", "--memory", "1X"), ("inspect",),

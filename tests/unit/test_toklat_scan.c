@@ -55,6 +55,7 @@ static void lists(void **state)
     }
     assert_int_equal(scan("{\"vms\":[],\"next\":100000}", 7)->next, 100000);
     assert_int_equal(scan("{\"vms\":[],\"next\":null}", 7)->next, 0);
+    assert_int_equal(scan("{\"vms\":{\"a\":[{\"b\":1}]}}", 7)->objects, 0);
     assert_int_equal(scan("{\"next\":\"9\",\"vms\":[]}", 7)->objects, 0);
 }
 
@@ -85,7 +86,7 @@ static void refused(void **state)
 
 static void long_object(void **state)
 {
-    static char text[SCAN_OBJECT_BYTES + 64];
+    static char text[3 * SCAN_OBJECT_BYTES];
     int n = sprintf(text, "{\"vms\":[{\"a\":\"");
     (void)state;
     memset(text + n, 'x', SCAN_OBJECT_BYTES - 8);
@@ -93,6 +94,10 @@ static void long_object(void **state)
     assert_non_null(scan(text, 100));
     strcpy(text + n + SCAN_OBJECT_BYTES - 8, "x\"}]}");
     assert_null(scan(text, 100));
+    memset(text + n, 'x', 2 * SCAN_OBJECT_BYTES);
+    strcpy(text + n + 2 * SCAN_OBJECT_BYTES, "\"}]}");
+    assert_null(scan(text, 100));
+    assert_null(scan(text, sizeof(text)));
 }
 
 static void members(void **state)

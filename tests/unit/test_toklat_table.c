@@ -135,7 +135,8 @@ static void cleaned(void **state)
         {"\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x98\x80", "\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x98\x80"},
         {"\xC2\x9B"
          "31m",
-         "?31m"},                                            /* CSI of eight bits */
+         "?31m"}, /* CSI of eight bits */
+        {"\xC1\x81|\xE0\x81\x81|\xF0\x80\x81\x81", "?|?|?"},
         {"\xC0\x9B|\xE0\x80\x9B|\xF0\x80\x80\x9B", "?|?|?"}, /* longer than they need be */
         {"\xED\xA0\x80|\xF4\x90\x80\x80|\xFF|\x80", "?|?|?|?"},
         {"\xE2\x80\xAE"

@@ -51,17 +51,17 @@ const char rm_usage[] =
 
 /* How long it has lasted, and how many live: a line on stderr, while the answer is waited for. */
 struct watch {
-    struct api *beside; /* a connection of its own; NULL: it has none */
-    const char *image;  /* escaped */
+    struct api beside; /* a connection of its own, if `asks` */
+    const char *image; /* escaped; NULL: it is of no image */
     uint64_t begun_ns, asked_ns, live, live_before;
-    bool on, known;
+    bool on, asks, known;
 };
 
 static void ask(struct watch *w, uint64_t now)
 {
     json_t *answer;
     w->asked_ns = now;
-    if (w->beside && api_get(w->beside, &answer, "/v1/images/%s", w->image) == EXIT_CLEAN) {
+    if (w->asks && api_get(&w->beside, &answer, "/v1/images/%s", w->image) == EXIT_CLEAN) {
         const json_t *vms = json_object_get(answer, "vms");
         uint64_t live = member_number(vms, "live");
         w->live_before = w->known ? w->live_before : live;
@@ -141,13 +141,11 @@ static int post_watched(struct api *a, struct watch *w, struct api_request *r, j
                         json_t **answer)
 {
     char *text = json_dumps(body, JSON_COMPACT);
-    struct api beside;
     w->begun_ns = time_now_ns();
     w->on = progress_wanted && isatty(STDERR_FILENO);
-    if (w->on && w->image && api_open(&beside) == EXIT_CLEAN) {
-        beside.limit_ms = WATCH_LIMIT_MS;
-        beside.quiet = true;
-        w->beside = &beside;
+    w->asks = w->on && w->image && api_open_quiet(&w->beside, true) == EXIT_CLEAN;
+    if (w->asks) {
+        w->beside.limit_ms = WATCH_LIMIT_MS;
         ask(w, w->begun_ns);
     }
     a->tick = tick;
@@ -158,8 +156,8 @@ static int post_watched(struct api *a, struct watch *w, struct api_request *r, j
     int code = api_do(a, r, answer);
     a->tick = NULL;
     watch_end(w);
-    if (w->beside) {
-        api_close(w->beside);
+    if (w->asks) {
+        api_close(&w->beside);
     }
     free(text);
     json_decref(body);

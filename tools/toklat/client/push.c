@@ -131,7 +131,7 @@ int image_push(struct api *a, const struct image_new *new, bool wait, json_t **i
 {
     char path[API_PATH_BYTES];
     struct api_request r = {.method = "POST", .path = path, .type = "application/octet-stream"};
-    struct progress p;
+    static struct progress p;
     char *bytes;
     const char *file = strrchr(new->path, '/');
     int code = read_file(new->path, &bytes, &r.body_bytes);
