@@ -212,8 +212,9 @@ def test_manual_is_sound():
     (), ("nothing",), ("ps", "--nothing"), ("ps", "extra"), ("ps", "-n", "0"),
     ("ps", "--sort", "x"), ("run",), ("run", "web", "-n", "100001"),
     ("run", "web", "--key", "x" * 65), ("rm",), ("pause",), ("pause", "web"),
-    ("pause", "--all"), ("pause", "--image", "web"), ("logs",), ("logs", "web/1-2"), ("clone", "web/*"), ("set", "web"), ("set", "web", "weight=0"),
-    ("set", "web", "x=1"), ("footprint", "--by", "x"), ("completion", "fish"), ("top",),
+    ("pause", "--all"), ("pause", "--image", "web"), ("logs",), ("logs", "web/1-2"),
+    ("clone", "web/*"), ("set", "web"), ("set", "web", "weight=0"), ("set", "web", "x=1"),
+    ("footprint", "--by", "x"), ("completion", "fish"), ("top",),
     ("push", "x", "--memory", "1X"), ("inspect",),
 ])
 def test_wrong_usage(tool, arguments):
