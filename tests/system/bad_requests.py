@@ -150,7 +150,8 @@ def raw_requests(head):
         "nul": (head("GET /v1/version HTTP/1.1", "X: a\0b"), 400),
         "length-negative": (head(post, "Content-Length: -1"), 400),
         "length-odd": (head(post, "Content-Length: 0x10"), 400),
-        "length-twice": (head(post, "Content-Length: 2", "Content-Length: 2") + b"{}", 400),
+        "length-twice": (head(post, "Content-Length: 15", "Content-Length: 15")
+                         + b'{"image":"web"}', 400),
         "length-and-coding": (head(post, "Content-Length: 2", "Transfer-Encoding: chunked"), 400),
         "length-huge": (head(post, "Content-Length: 99999999999999999999999"), 400),
         "coding": (head(post, "Transfer-Encoding: chunked") + b"2\r\n{}\r\n0\r\n\r\n", 411),

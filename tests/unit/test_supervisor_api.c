@@ -503,6 +503,13 @@ static void uploads(void **state)
     fake.load_problem = "machine: 62: 183, AArch64";
     assert_int_equal(ask("POST /v1/images?name=new&reserve=5", "no ELF file"), 422);
     assert_true(says("\"field\":\"machine\",\"value\":\"62\",\"limit\":\"183, AArch64\""));
+    fake.load_problem = "segment 1: p_vaddr (at least): 5 (0x5): limit 4096 (0x1000)";
+    assert_int_equal(ask("POST /v1/images?name=new&reserve=5", "no ELF file"), 422);
+    assert_true(says("\"field\":\"segment 1: p_vaddr (at least)\",\"value\":\"5 (0x5)\","
+                     "\"limit\":\"4096 (0x1000)\""));
+    fake.load_problem = "something else";
+    assert_int_equal(ask("POST /v1/images?name=new&reserve=5", "no ELF file"), 422);
+    assert_true(says("\"detail\":\"something else\"}"));
 }
 
 static void one_upload_at_a_time(void **state)
@@ -515,6 +522,7 @@ static void one_upload_at_a_time(void **state)
     assert_int_equal(ask("POST /v1/images?name=other&reserve=5", "x"), 503);
     exchange_end(&first);
     assert_int_equal(ask("POST /v1/images?name=other&reserve=5", "x"), 201);
+    assert_string_equal(fake.load.file, "other");
 }
 
 static void long_work_waits_for_its_turn(void **state)

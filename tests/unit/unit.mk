@@ -47,7 +47,8 @@ SUPERVISOR_SOURCES := guests/rt/http.c tests/unit/fake_control.c \
 
 # $(call sources_of,FILE)
 sources_of = $(patsubst supervisor,$(SUPERVISOR_SOURCES),$(call machine_sources_of,$(1)))
-machine_sources_of = $(patsubst machine,$(MACHINE_SOURCES),$(shell sed -n '1,20s|^// sources: *||p' $(1)))
+machine_sources_of = $(patsubst machine,$(MACHINE_SOURCES), \
+	$(shell sed -n '1,20s|^// sources: *||p' $(1)))
 
 # $(call host_program,PROGRAM,MAIN,KIND): KIND is unit or fuzz, and names the folder of objects.
 define host_program
