@@ -73,10 +73,12 @@ static enum step begin(struct exchange *x, struct out *out)
     if (x->request.key != 0) {
         switch (keys_begin(x->request.key, request_hash(x), &entry)) {
         case KEY_OTHER:
-            problem_plain(&x->problem, 422, "Idempotency-Key: another request had it");
+            problem_field(&x->problem, 422, "Idempotency-Key", text_of(""),
+                          "the request that had it first, and no other");
             return STEP_DONE;
         case KEY_PENDING:
-            problem_plain(&x->problem, 409, "Idempotency-Key: that request is being done");
+            problem_field(&x->problem, 409, "Idempotency-Key", text_of(""),
+                          "one of a request that is not being done at this moment");
             x->problem.retry_s = 1;
             return STEP_DONE;
         case KEY_DONE:

@@ -174,7 +174,7 @@ static void frame(struct exchange *x, char *content, size_t *before, size_t *len
 /* Frames what was written and, before the first piece, puts the head there. Returns the piece. */
 static struct http_text assemble(struct exchange *x, char *content, size_t length, bool last)
 {
-    char text[HEAD_ROOM];
+    static char text[HEAD_ROOM];
     struct out head = {.at = text, .size = sizeof(text)};
     size_t before = 0;
     bool silent = x->head_only || !has_content(x);

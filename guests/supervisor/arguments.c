@@ -326,7 +326,6 @@ static bool take_parameter(struct request *r, struct http_text name, struct http
 
 static bool check_whole(const struct request *r, struct problem *p)
 {
-    bool top = r->list.sort != SORT_NUMBER || r->list.order == ORDER_DESCENDING;
     switch (r->endpoint) {
     case API_VMS_DELETE:
         return r->ranges.count > 0 ||
@@ -337,7 +336,8 @@ static bool check_whole(const struct request *r, struct problem *p)
                (r->load.reserve != 0 ||
                 problem_field(p, 400, "reserve", text_of(""), "has to be given"));
     case API_VMS:
-        if (top && r->list.after != 0) {
+        if ((r->list.sort != SORT_NUMBER || r->list.order == ORDER_DESCENDING) &&
+            r->list.after != 0) {
             return problem_number(p, 400, "after", r->list.after, "only in order of number");
         }
         return true;
@@ -355,6 +355,9 @@ bool arguments_read(struct request *r, struct http_text query, struct problem *p
         if (name.length + value.length > 0 && !take_parameter(r, name, value, p)) {
             return false;
         }
+    }
+    if (r->endpoint == API_IMAGE_UPLOAD && r->load.file[0] == '\0') {
+        memcpy(r->load.file, r->load.name, sizeof(r->load.name));
     }
     return check_whole(r, p);
 }

@@ -74,6 +74,7 @@ static struct tcp_pcb *part(struct connection *c)
         tcp_recv(pcb, NULL);
         tcp_sent(pcb, NULL);
         tcp_err(pcb, NULL);
+        tcp_setprio(pcb, TCP_PRIO_MIN); /* what only closes makes room for a new one */
     }
     return pcb;
 }

@@ -55,34 +55,41 @@ bool problem_number(struct problem *p, unsigned status, const char *field, uint6
     return false;
 }
 
-/* Takes what is before the first ": "; false if there is none. */
-static bool take_part(struct http_text *rest, struct http_text *part)
+/* Splits at the first or the last `mark`; false, with everything in `before`, if there is none. */
+static bool split(struct http_text text, const char *mark, bool last, struct http_text *before,
+                  struct http_text *behind)
 {
-    for (size_t i = 0; i + 1 < rest->length; i++) {
-        if (rest->at[i] == ':' && rest->at[i + 1] == ' ') {
-            *part = (struct http_text){rest->at, i};
-            rest->at += i + 2;
-            rest->length -= i + 2;
-            return true;
+    size_t length = strlen(mark);
+    bool found = false;
+    *before = text;
+    for (size_t i = 0; i + length <= text.length && (last || !found); i++) {
+        if (memcmp(text.at + i, mark, length) == 0) {
+            found = true;
+            *before = (struct http_text){text.at, i};
+            *behind = (struct http_text){text.at + i + length, text.length - i - length};
         }
     }
-    return false;
+    return found;
 }
 
 void problem_from_text(struct problem *p, unsigned status, const char *text, size_t length)
 {
-    struct http_text rest = {text, strnlen(text, length)};
-    struct http_text whole = rest;
-    struct http_text field;
-    struct http_text value;
+    struct http_text whole = {text, strnlen(text, length)};
+    struct http_text field = whole;
+    struct http_text value = {"", 0};
+    struct http_text limit = {"", 0};
+    bool parts = split(whole, ": limit ", true, &field, &limit);
+    parts = parts ? split(field, ": ", true, &field, &value)
+                  : split(whole, ": ", false, &field, &value) &&
+                        split(value, ": ", false, &value, &limit);
     begin(p, status);
-    if (take_part(&rest, &field) && field.length < sizeof(p->field) && take_part(&rest, &value)) {
+    if (parts) {
         set_text(p->field, sizeof(p->field), field);
         set_text(p->value, sizeof(p->value), value);
-        set_text(p->limit, sizeof(p->limit), rest);
-        return;
+        set_text(p->limit, sizeof(p->limit), limit);
+    } else {
+        set_text(p->limit, sizeof(p->limit), whole);
     }
-    set_text(p->limit, sizeof(p->limit), whole);
 }
 
 static void write_detail(const struct problem *p, struct out *out)

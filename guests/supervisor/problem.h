@@ -12,7 +12,7 @@ struct problem {
     uint16_t status;   /* 0: there is none */
     uint16_t retry_s;  /* Retry-After; 0: none */
     const char *allow; /* of a 405 */
-    char field[24];    /* "": `limit` is the whole detail */
+    char field[48];    /* "": `limit` is the whole detail */
     char value[48];    /* cut when it is longer */
     char limit[144];
 };
@@ -29,7 +29,7 @@ bool problem_field(struct problem *p, unsigned status, const char *field, struct
 bool problem_number(struct problem *p, unsigned status, const char *field, uint64_t value,
                     const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-/* What EL2 says of an image, "field: value: limit" as far as it has that form. */
+/* What EL2 says of an image: "field: value: limit", or "where: field: value: limit N". */
 void problem_from_text(struct problem *p, unsigned status, const char *text, size_t length);
 
 void problem_write(const struct problem *p, struct out *out);

@@ -34,9 +34,13 @@ static void sink(struct top *t, uint32_t i, uint32_t count)
 static void rise(struct top *t, uint32_t i)
 {
     struct top_entry moved = t->at[i];
-    while (i > 0 && before(&t->at[(i - 1) / 2], &moved)) {
-        t->at[i] = t->at[(i - 1) / 2];
-        i = (i - 1) / 2;
+    while (i > 0) {
+        uint32_t parent = (i - 1) / 2;
+        if (!before(&t->at[parent], &moved)) {
+            break;
+        }
+        t->at[i] = t->at[parent];
+        i = parent;
     }
     t->at[i] = moved;
 }

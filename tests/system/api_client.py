@@ -26,6 +26,14 @@ class Client:
     def connect(self, timeout=TIMEOUT):
         return socket.create_connection((self.host, self.port), timeout)
 
+    def connect_and_wait(self, timeout=5):
+        """A connection that the server has, too, because one that was made after it is answered
+        within `timeout`. QEMU takes connections one after another, and makes no more than one of
+        them wait."""
+        link = self.connect()
+        assert self.ask("GET", "/v1/health", timeout=timeout)[0] == 200
+        return link
+
     @contextlib.contextmanager
     def open(self, method, path, body=None, headers=None, timeout=TIMEOUT):
         """A response whose body has not been read."""
@@ -99,7 +107,9 @@ class Client:
 
     def upload(self, name, elf, reserve=10, **more):
         """The answer to the upload of a file."""
-        query = urllib.parse.urlencode({"name": name, "reserve": reserve, **more})
+        query = {"name": name, "reserve": reserve, "file": f"{name}.elf", **more}
+        query = {key: value for key, value in query.items() if value is not None}
+        query = urllib.parse.urlencode(query, quote_via=urllib.parse.quote)
         headers = {"Content-Type": "application/octet-stream"}
         return self.ask("POST", f"/v1/images?{query}", elf, headers)
 

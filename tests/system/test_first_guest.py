@@ -134,7 +134,6 @@ def test_the_guest_is_an_image(reader):
     assert elf[:4] == b"\x7fELF" and b"Toklat" in elf
 
 
-@pytest.mark.skipif(not (ROOT / "guests/supervisor/main.c").exists(), reason="no supervisor yet")
 def test_it_is_pushed_to_a_running_machine(reader):
     reader.follow(step_of("A hundred of them"))
     reader.leave()
@@ -194,12 +193,16 @@ def test_a_guest_may_use_fp_registers(reader):
 
 
 @pytest.mark.own_machine
-def test_what_was_installed_can_be_removed(reader, tmp_path):
+def test_what_is_installed_works_and_can_be_removed(reader, tmp_path):
     where = f"DESTDIR={tmp_path} PREFIX=/usr"
     reader.bash(f"make -C $TOKLAT install {where}")
-    present = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert len(present) > 60
-    pc = (tmp_path / "usr/share/pkgconfig/toklat-guest.pc").read_text()
+    share = tmp_path / "usr/share"
+    pc = (share / "pkgconfig/toklat-guest.pc").read_text()
     assert pc.startswith("prefix=/usr\n") and str(tmp_path) not in pc
+    assert reader.bash(f"{tmp_path}/usr/bin/toklat version").startswith("toklat")
+    assert (share / "man/man1/toklat.1").read_text().count(".Sh") > 5
+    completions = share / "bash-completion/completions/toklat"
+    assert "-F" in reader.bash(f". {completions}; complete -p toklat")
+    assert (share / "zsh/site-functions/_toklat").read_text().startswith("#compdef toklat\n")
     reader.bash(f"make -C $TOKLAT uninstall {where}")
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]

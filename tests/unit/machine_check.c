@@ -331,7 +331,8 @@ static void check_cpu(unsigned cpu, const struct of_cpu *sums)
     must(r == &runs[cpu] && r->cpu == cpu && run_current(r) == vm);
     must(sums->fp_owner_lives || !host_context_fp_owner());
     must(r->mux.ready_count == sums->ready);
-    must(length(&r->mux.ready) + length(&r->mux.boosted) == sums->ready);
+    must(length(&r->mux.ready) + length(&r->mux.boosted) + length(&r->mux.background) ==
+         sums->ready);
     must(vm || sums->ready == 0 || residence_stopping);
     must(!vm || !vm->ended);
     must(!r->asleep || list_empty(&r->departing));
