@@ -486,12 +486,13 @@ def test_events(tool, echo):
     subprocess.run([TOOL, "attach", name], input=b"exit 3\n", check=True, timeout=SECONDS,
                    env=tool.environment)
     tool.machine.wait_until(lambda: tool.json("inspect", name)["state"] == "dead", what="its end")
+    tool.run("start", name)
     text = tool.run("events")
-    assert re.search(rf"^ +\d+\.\d+ {name} created$", text, re.M)
+    assert re.search(rf"^ +\d+\.\d+ {name} created", text, re.M)
     assert re.search(rf"^ +\d+\.\d+ {name} exited with status 3", text, re.M)
     events = [json.loads(line) for line in tool.run("events", "--json").splitlines()]
     mine = [e["data"]["kind"] for e in events if e["data"].get("number") == numbers[0]]
-    assert mine == ["created", "started", "exited"]
+    assert mine == ["created", "exited", "started"]
     assert "machine" not in {e["event"] for e in events}
 
 

@@ -50,7 +50,7 @@ static void text_line(const char *name, const json_t *data)
         if (member_number(data, "from")) {
             printf(" from VM %ju", (uintmax_t)member_number(data, "from"));
         }
-        if (member_number(data, "count") > 1) {
+        if (member_number(data, "count") > 1) { /* told of together, by the last one */
             printf(", the last of %ju", (uintmax_t)member_number(data, "count"));
         }
         if (!strcmp(member_text(data, "kind"), "exited")) {
