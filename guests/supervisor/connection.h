@@ -26,9 +26,11 @@
 #define CONNECTION_LINGER_MS 2000 /* for the client to close after us */
 #define CONNECTION_PIECES_MAX 16  /* received pieces that are kept apart */
 
-#define SEND_POOL 81920    /* bytes in flight of all; beyond, ANSWER_MIN for each connection */
-#define ANSWER_BYTES 16384 /* of the buffer that pieces of answers are made in */
-#define ANSWERS_PER_PASS 4 /* pieces of one connection */
+#define SEND_POOL 65536        /* bytes in flight of all; beyond, ANSWER_MIN for each connection */
+#define ANSWER_BYTES 16384     /* of the buffer that pieces of answers are made in */
+#define SERVER_PASS_NS 2000000 /* a longer pass is cut, so that packets do not pile up meanwhile   \
+                                */
+#define ANSWERS_PER_PASS 4     /* pieces of one connection */
 
 enum connection_state { FREE, READING, BODY, ANSWERING, DISCARDING, LINGERING };
 

@@ -11,7 +11,7 @@
 #include "guests/rt/time.h"
 #include "guests/supervisor/connection.h"
 
-TOKLAT_IMAGE(664 * 1024, 16 * 1024, TOKLAT_IMAGE_CHECKPOINT);
+TOKLAT_IMAGE(676 * 1024, 16 * 1024, TOKLAT_IMAGE_CHECKPOINT);
 
 extern const char page_data[];
 extern const char page_data_end[];

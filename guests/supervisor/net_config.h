@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#define NET_RX_BUFFERS 48
+#define NET_RX_BUFFERS 32
 #define NET_RING_SIZE 64
 #define ARP_QUEUEING 1
 #define ARP_QUEUE_LEN 8
@@ -26,7 +26,7 @@
 #define LWIP_DISABLE_TCP_SANITY_CHECKS 1 /* they assume that frames are received into PBUF_POOL */
 
 #define TCP_WND (4 * TCP_MSS)
-#define TCP_SND_BUF (44 * TCP_MSS)
+#define TCP_SND_BUF (36 * TCP_MSS)
 #define TCP_SND_QUEUELEN 96
 #define TCP_QUEUE_OOSEQ 1
 #define TCP_DEFAULT_LISTEN_BACKLOG 0xff

@@ -199,20 +199,34 @@ static uint64_t sleep_of(uint64_t now, bool again)
     return due > now ? due - now : 0;
 }
 
-uint64_t server_work(uint64_t events)
+static void count_connections(void)
 {
-    uint64_t now = platform_now_ns();
-    bool journal = (events & TOKLAT_EVENT_CONSOLE) != 0;
-    bool again = false;
     api.connections = 0;
     for (unsigned i = 0; i < SLOTS; i++) {
         api.connections += slots[i].state != FREE && slots[i].pcb != NULL ? 1 : 0;
     }
-    for (unsigned i = 0; i < SLOTS; i++) {
-        if (concerns(&slots[i], journal, now)) {
-            again |= connection_run(&slots[i]);
+}
+
+uint64_t server_work(uint64_t events)
+{
+    static unsigned first; /* who comes first in this pass */
+    static bool journal;
+    uint64_t now = platform_now_ns();
+    bool again = false;
+    bool all = true;
+    journal |= (events & TOKLAT_EVENT_CONSOLE) != 0;
+    count_connections();
+    for (unsigned i = 0; i < SLOTS && all; i++) {
+        struct connection *c = &slots[(first + i) % SLOTS];
+        if (concerns(c, journal, now)) {
+            again |= connection_run(c);
+            all = platform_now_ns() - now < SERVER_PASS_NS || i == SLOTS - 1;
+            first = all ? first : (first + i + 1) % SLOTS;
         }
     }
-    sent_something = false;
-    return sleep_of(now, again);
+    if (all) { /* everybody has seen these */
+        journal = false;
+        sent_something = false;
+    }
+    return sleep_of(now, again || !all);
 }

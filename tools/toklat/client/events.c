@@ -75,7 +75,7 @@ static void show(const char *name, json_t *data)
 {
     if (options_json) {
         json_t *line = json_pack("{s:s, s:O}", "event", name, "data", data);
-        json_dumpf(line, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
+        put_json(line, JSON_COMPACT);
         putchar('\n');
         json_decref(line);
     } else {
