@@ -119,7 +119,7 @@ struct toklat_group {
     uint32_t limit_pages;    /* own pages, tables included, of a VM; 0: only its memory's size */
     uint32_t memory_pages;   /* of a VM's address space */
     uint32_t template_pages; /* frames that hold it, tables included */
-    uint32_t defined, live, stored, paused, dead;
+    uint32_t defined, live, stored, paused, dead; /* each VM that exists is in one of them */
     uint32_t reserved;
     uint64_t started, killed, exited;
 };
