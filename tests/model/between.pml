@@ -135,19 +135,43 @@ inline send_vm(v)
 
 /* --- coming ------------------------------------------------------------------------------- */
 
-inline doom(v)
+/* What was asked for is destroyed, or it is changed and goes on. */
+inline answer(v)
 {
     if
     :: !is_here(v) && mutation != 12 ->
         move_next_stop(v);
         must_send(stop_at, GIVE, v)
-    :: else -> /* vm_destroy, end_doom */
+    :: else -> /* control_finish */
         if
         :: vm[v].state != ABSENT -> then = FREE; reason = ABSENT
-        :: else
+        :: true
         fi;
-        assert(doomed > 0);
-        doomed--
+        assert(summoned > 0);
+        summoned--
+    fi
+}
+
+inline settle(v)
+{
+    if
+    :: vm[v].leaving
+    :: !vm[v].leaving && vm[v].ended && mutation != 6 -> then = MOVE; reason = ENDED
+    :: !vm[v].leaving && !vm[v].ended && vm[v].wait >= WAIT_IDLE && mutation != 8 -> then = ARRIVED
+    :: else ->
+        if
+        :: then == 0 -> then = GO_ON
+        :: else
+        fi
+    fi
+}
+
+inline come_when_wanted(v)
+{
+    answer(v);
+    if
+    :: then == 0 -> settle(v)
+    :: else
     fi
 }
 
@@ -168,16 +192,7 @@ inline come_to_leave(v)
     :: vm[v].gate == BUSY -> evict(v)
     :: else
     fi;
-    if
-    :: vm[v].leaving
-    :: !vm[v].leaving && vm[v].ended && mutation != 6 -> then = MOVE; reason = ENDED
-    :: !vm[v].leaving && !vm[v].ended && vm[v].wait >= WAIT_IDLE && mutation != 8 -> then = ARRIVED
-    :: else ->
-        if
-        :: then == 0 -> then = GO_ON
-        :: else
-        fi
-    fi
+    settle(v)
 }
 
 inline keep(v)
@@ -192,7 +207,7 @@ inline keep(v)
         fi
     :: d == ENDED -> then = MOVE; reason = ENDED
     :: d == EVICT -> come_to_leave(v)
-    :: d == WANTED -> doom(v)
+    :: d == WANTED -> come_when_wanted(v)
     :: d == LOAD ->
         choose_home(v);
         then = (mutation == 5 -> GO_ON : WAKE)
@@ -262,7 +277,7 @@ inline give_all()
 
 /* --- the keeper's own --------------------------------------------------------------------- */
 
-/* vm_control of a supervisor, move_destroy */
+/* vm_control of a supervisor: destroy here, move_summon elsewhere */
 inline destroy(v)
 {
     gives--;
@@ -270,7 +285,7 @@ inline destroy(v)
     :: is_here(v) && vm[v].state != ABSENT -> then = FREE; reason = ABSENT
     :: is_here(v) && vm[v].state == ABSENT
     :: else ->
-        doomed++;
+        summoned++;
         move_next_stop(v);
         must_send(stop_at, GIVE, v)
     fi

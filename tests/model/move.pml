@@ -159,7 +159,7 @@ inline handle()
     :: k == FRAME -> network_deliver(v, n)
     :: k == VM -> take(v)
     :: k == GIVE -> give(v)
-    :: k == GONE -> doom(v)
+    :: k == GONE -> answer(v)
     :: k == ASK -> give_first()
     :: k == NOBODY -> gate_given()
     :: k == ALL -> give_all()
@@ -284,7 +284,7 @@ proctype quiet()
         for (i : 0 .. 8) {
             assert(len(ring[i]) == 0)
         }
-        assert(asked[1] == 0 && asked[2] == 0 && doomed == 0);
+        assert(asked[1] == 0 && asked[2] == 0 && summoned == 0);
         vm_is_quiet(0);
         if
         :: vms > 1 -> vm_is_quiet(1)

@@ -147,7 +147,7 @@ chan ring[9] = [RING_SLOTS_MAX] of { byte, byte, byte, byte }; /* kind, detail, 
 chan parked[VMS_MAX] = [PARKED] of { byte };
 byte frames[FRAMES_MAX];
 byte asked[CPUS];
-byte doomed;
+byte summoned;
 bit stopping;
 
 #define RING(a, b) ring[(a) * 3 + (b)]
