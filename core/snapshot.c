@@ -205,6 +205,7 @@ static enum err get_state(struct vm *vm, const struct store_record *r)
     }
     sched_entry_init(&vm->sched, vm_group(vm)->weight, vm->sched.cpu);
     vm->sched.background = vm_group(vm)->config->background;
+    vm->limit_pages = vm_group(vm)->limit_pages;
     if (vm->stub->number) {
         vm_set_home(vm, vm_choose_home(vm_group(vm)));
     }

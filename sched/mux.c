@@ -39,20 +39,30 @@ static void enqueue(struct mux *m, struct sched_entry *e, struct list *queue)
     list_push_back(queue, &e->link);
 }
 
+/* The queue, of which one is to be. */
+static struct list *background(struct mux *m)
+{
+    m->background_waits = true;
+    return &m->background;
+}
+
 static void dequeue(struct mux *m, struct sched_entry *e)
 {
     m->ready_count--;
     list_remove(&e->link);
+    m->background_waits = !list_empty(&m->background);
 }
 
 void mux_wake(struct mux *m, struct sched_entry *e)
 {
-    if (e->state == SCHED_BLOCKED) {
-        enqueue(m, e,
-                unlikely(e->background)      ? &m->background
-                : m->compensate && e->credit ? &m->boosted
-                                             : &m->ready);
+    if (e->state != SCHED_BLOCKED) {
+        return;
     }
+    struct list *queue = m->compensate && e->credit ? &m->boosted : &m->ready;
+    if (unlikely(e->background)) {
+        queue = background(m);
+    }
+    enqueue(m, e, queue);
 }
 
 void mux_wake_now(struct mux *m, struct sched_entry *e, uint64_t now)
@@ -74,12 +84,14 @@ void mux_wake_now(struct mux *m, struct sched_entry *e, uint64_t now)
  * keeps the rest of its quantum; one that gave way has given it up. */
 static struct list *queue_after(struct mux *m, const struct sched_entry *e, enum mux_stop why)
 {
-    return e->background                     ? &m->background
-           : why == MUX_PREEMPT && e->credit ? &m->boosted
-                                             : &m->ready;
+    if (unlikely(e->background)) {
+        return background(m);
+    }
+    return why == MUX_PREEMPT && e->credit ? &m->boosted : &m->ready;
 }
 
-void mux_stop(struct mux *m, enum mux_stop why, uint64_t now)
+/* On the path of every switch: to be made part of its callers. */
+inline void mux_stop(struct mux *m, enum mux_stop why, uint64_t now)
 {
     struct sched_entry *e = m->current;
     uint64_t used = now - m->started;
@@ -94,29 +106,9 @@ void mux_stop(struct mux *m, enum mux_stop why, uint64_t now)
     }
 }
 
-/* The first of `background`, if it is its turn. */
-static __attribute__((noinline)) struct sched_entry *choose_background(struct mux *m, uint64_t now)
-{
-    bool alone = list_empty(&m->boosted) && list_empty(&m->ready);
-    if (!alone && now < m->background_due) {
-        return NULL;
-    }
-    struct sched_entry *e = container_of(list_pop(&m->background), struct sched_entry, link);
-    m->ready_count--;
-    e->credit = m->quantum / BACKGROUND_SLICE;
-    m->background_due = now + e->credit * BACKGROUND_SHARE;
-    return e;
-}
-
 /* The next entry, out of its queue and with credit; NULL: none. */
-static struct sched_entry *choose(struct mux *m, uint64_t now)
+static inline struct sched_entry *choose(struct mux *m)
 {
-    if (unlikely(!list_empty(&m->background))) {
-        struct sched_entry *background = choose_background(m, now);
-        if (background) {
-            return background;
-        }
-    }
     struct list *queue = list_empty(&m->boosted) ? &m->ready : &m->boosted;
     if (unlikely(list_empty(queue))) {
         return NULL;
@@ -129,22 +121,50 @@ static struct sched_entry *choose(struct mux *m, uint64_t now)
     return e;
 }
 
-struct sched_entry *mux_start(struct mux *m, uint64_t now)
+static inline struct sched_entry *start(struct mux *m, struct sched_entry *e, uint64_t now)
 {
-    if (unlikely(now != m->started)) { /* since the last stop, nobody ran */
-        m->idle_ticks += m->started ? now - m->started : 0;
-        m->started = now;
-    }
-    struct sched_entry *e = choose(m, now);
-    if (!e) {
-        return NULL;
-    }
     m->current = e;
     m->slice_end = now + e->credit;
     m->turns++;
     e->state = SCHED_RUNNING;
     e->voffset = now - e->virtual_ticks;
     return e;
+}
+
+/* The first of `background`, if it is its turn, or who comes otherwise. */
+static struct sched_entry *start_beside_background(struct mux *m, uint64_t now)
+{
+    bool alone = list_empty(&m->boosted) && list_empty(&m->ready);
+    if (!alone && now < m->background_due) {
+        return start(m, choose(m), now);
+    }
+    struct sched_entry *e = container_of(m->background.next, struct sched_entry, link);
+    dequeue(m, e);
+    e->credit = m->quantum / BACKGROUND_SLICE;
+    m->background_due = now + e->credit * BACKGROUND_SHARE;
+    return start(m, e, now);
+}
+
+/* Since the last stop, nobody ran. */
+static inline void count_idle(struct mux *m, uint64_t now)
+{
+    if (unlikely(now != m->started)) {
+        m->idle_ticks += m->started ? now - m->started : 0;
+        m->started = now;
+    }
+}
+
+struct sched_entry *mux_start_foreground(struct mux *m, uint64_t now)
+{
+    m->started = now;
+    struct sched_entry *e = choose(m);
+    return likely(e) ? start(m, e, now) : NULL;
+}
+
+struct sched_entry *mux_start(struct mux *m, uint64_t now)
+{
+    count_idle(m, now);
+    return mux_has_background(m) ? start_beside_background(m, now) : mux_start_foreground(m, now);
 }
 
 bool mux_slice_over(const struct mux *m, uint64_t now)
