@@ -119,7 +119,7 @@ struct toklat_group {
     uint32_t limit_pages;    /* own pages, tables included, of a VM; 0: only its memory's size */
     uint32_t memory_pages;   /* of a VM's address space */
     uint32_t template_pages; /* frames that hold it, tables included */
-    uint32_t defined, live, stored, paused, dead;
+    uint32_t defined, live, stored, paused, dead; /* each VM that exists is in one of them */
     uint32_t reserved;
     uint64_t started, killed, exited;
 };
@@ -213,7 +213,7 @@ struct toklat_machine {
 enum toklat_journal {
     TOKLAT_JOURNAL_LINE,       /* text: a VM's console */
     TOKLAT_JOURNAL_LOG,        /* text: EL2's own */
-    TOKLAT_JOURNAL_CREATED,    /* vm: the last one; value: how many since the last JOURNAL_READ.
+    TOKLAT_JOURNAL_CREATED,    /* vm: the last one; value: how many, one after the other.
                                   These and what follows have no text unless it says so */
     TOKLAT_JOURNAL_STARTED,    /* vm: one that had ended, by START */
     TOKLAT_JOURNAL_EXITED,     /* vm; value: status */

@@ -244,6 +244,9 @@ enum err control(struct vm *caller, uint64_t *value)
     if (operation >= TOKLAT_OPERATIONS) {
         return ERR_INVALID;
     }
+    if (operation > TOKLAT_VM_START) { /* before what comes of it, if not before it runs */
+        journal_tell_created();
+    }
     const struct operation *o = &operations[operation];
     return o->on_vm ? on_vm(caller, o->on_vm, value) : o->other(caller, value);
 }

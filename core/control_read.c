@@ -172,8 +172,8 @@ static void describe_group(const struct group *g, struct toklat_group *out)
         out->template_pages = s->shared_pages + s->private_pages + s->private_tables;
     }
     out->defined = g->defined;
-    out->live = g->live;
-    out->stored = g->stored;
+    out->live = g->live - (g->paused - g->paused_stored);
+    out->stored = g->stored - g->paused_stored;
     out->paused = g->paused;
     out->dead = g->dead;
     out->started = g->started;

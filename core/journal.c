@@ -122,6 +122,15 @@ void journal_created(uint32_t vm)
     }
 }
 
+void journal_tell_created(void)
+{
+    uint32_t count = created;
+    created = 0;
+    if (count) {
+        journal_note(TOKLAT_JOURNAL_CREATED, last_created, count);
+    }
+}
+
 void journal_log(const char *text, size_t n)
 {
     static const char prefix[] = "toklat: ";
@@ -179,10 +188,6 @@ enum err journal_read(struct space *to, ipa_t ipa, uint64_t bytes, uint64_t *cur
     }
     if (bytes < TOKLAT_JOURNAL_ENTRY_MAX) {
         return ERR_RANGE;
-    }
-    if (created) {
-        journal_note(TOKLAT_JOURNAL_CREATED, last_created, created);
-        created = 0;
     }
     while ((n = take(cursor, entry)) != 0 && *done + n <= bytes) {
         enum err e = guest_write(to, IPA(ipa.v + *done), entry, n);

@@ -35,6 +35,7 @@ enum err operate_pause(struct stub *s)
         gate_quit(&s->vm->gate);
     } else if (s->state == VM_STORED) {
         s->vm = NULL;
+        g->paused_stored++;
     } else {
         return ERR_BUSY;
     }
@@ -47,6 +48,7 @@ enum err operate_pause(struct stub *s)
 void operate_unpause(struct stub *s)
 {
     groups[s->group].paused--;
+    groups[s->group].paused_stored -= !s->vm;
     s->state = s->vm ? VM_LIVE : VM_STORED;
     if (s->vm) {
         gate_join(run_this()->pool, &s->vm->gate);

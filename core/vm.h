@@ -116,8 +116,8 @@ struct group {
     bool unsavable;       /* its template is too large for a record */
     uint32_t foreign;     /* VMs that were stored with another template */
     uint32_t defined, live, dead, stored;
-    uint32_t paused;      /* of the live and the stored */
-    uint32_t limit_pages; /* own pages and tables of a VM, above which it ends; 0: none */
+    uint32_t paused, paused_stored; /* of the live and the stored; of the stored alone */
+    uint32_t limit_pages;           /* own pages and tables of a VM, above which it ends; 0: none */
     uint16_t weight;
     uint64_t started, killed, exited;
 };

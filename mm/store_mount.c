@@ -176,7 +176,7 @@ static bool read_checkpoint(unsigned area, pa_t scratch, struct store_checkpoint
                  checksum(0, h, sizeof(*h)) == crc &&
                  memcmp(h->uuid, store.super.uuid, sizeof(h->uuid)) == 0 &&
                  h->entries == store.slots && h->segment < store.super.segments &&
-                 h->offset < store.super.segment_sectors && IS_ALIGNED(h->offset, 8u);
+                 h->offset <= store.super.segment_sectors && IS_ALIGNED(h->offset, 8u);
     *out = *h;
     return sound;
 }

@@ -235,8 +235,12 @@ static bool find_fresh(struct position *p)
 /* Where records were found that no header tells of, the log must not go on. */
 static void go_on_at(struct position *p, bool whole)
 {
+    if (p->next >= store.segments || p->next == p->segment ||
+        store.segment_table[p->next].live != 0) {
+        p->next = NO_SEGMENT;
+    }
     bool full = p->offset + STORE_BATCH_HEADER_SECTORS > store.super.segment_sectors &&
-                p->next >= store.segments;
+                p->next == NO_SEGMENT;
     p->sequence = MAX(p->sequence, lost.after);
     if ((lost.any || full) && !find_fresh(p)) {
         log_error("store: no segment is free to go on in: it takes no more records");
@@ -244,9 +248,7 @@ static void go_on_at(struct position *p, bool whole)
     }
     store.segment = p->segment;
     store.offset = p->offset;
-    bool usable =
-        p->next < store.segments && p->next != p->segment && store.segment_table[p->next].live == 0;
-    store.promised = store.next_segment = usable ? p->next : NO_SEGMENT;
+    store.promised = store.next_segment = p->next;
     store.sequence = p->sequence;
     store.healing = !whole || lost.any || full;
     store.segment_table[p->segment].era = store.era;
@@ -310,6 +312,7 @@ bool replay_log(const struct store_checkpoint *c, pa_t memory)
     if (p.segment >= store.segments) {
         return false;
     }
+    store.segment_table[p.segment].era = store.era; /* also if the first batch is in the next one */
     while (read_next(&p, holds ? held : NULL)) {
         if (h->checkpoint > c->sequence) {
             return false;

@@ -69,7 +69,7 @@ class Browser:
         return self.driver.execute_script(script, *arguments)
 
     def text(self, selector):
-        return self.run("return document.querySelector(arguments[0])?.textContent ?? null", selector)
+        return self.run("return document.querySelector(arguments[0])?.textContent", selector)
 
     def find(self, selector):
         return self.driver.find_element(CSS_SELECTOR, selector)

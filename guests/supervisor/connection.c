@@ -18,13 +18,13 @@ static struct {
 
 static void set_deadline(struct connection *c, uint32_t ms)
 {
-    c->active = sys_now();
+    c->active = server_now_ms;
     c->deadline = c->active + ms;
 }
 
 static bool is_expired(const struct connection *c)
 {
-    return (int32_t)(sys_now() - c->deadline) >= 0;
+    return (int32_t)(server_now_ms - c->deadline) >= 0;
 }
 
 static void begin_reading(struct connection *c, uint32_t ms)
@@ -37,6 +37,7 @@ static void begin_reading(struct connection *c, uint32_t ms)
 void connection_open(struct connection *c, struct tcp_pcb *pcb, bool spare)
 {
     *c = (struct connection){.pcb = pcb, .spare = spare};
+    server_now_ms = sys_now(); /* the last pass may be long ago */
     begin_reading(c, CONNECTION_HEAD_MS);
 }
 
@@ -257,7 +258,7 @@ static void discard(struct connection *c)
         size_t part = c->in->len < x->body_left ? c->in->len : (size_t)x->body_left;
         x->body_left -= part;
         consume(c, part);
-        c->active = sys_now();
+        c->active = server_now_ms;
     }
 }
 
@@ -380,7 +381,7 @@ static bool step_of(struct connection *c)
 /* What is still on its way has as long as it makes progress. */
 static void expire_lingering(struct connection *c)
 {
-    if (in_flight(c) > 0 && sys_now() - c->active < CONNECTION_STALL_MS) {
+    if (in_flight(c) > 0 && server_now_ms - c->active < CONNECTION_STALL_MS) {
         c->deadline = c->active + CONNECTION_STALL_MS;
     } else if (in_flight(c) > 0) {
         connection_abort(c);
@@ -426,6 +427,11 @@ static void expire(struct connection *c)
 bool connection_run(struct connection *c)
 {
     c->ready = false;
+    if (c->moved) {
+        c->moved = false;
+        c->active = server_now_ms;
+        c->deadline = c->state == ANSWERING ? c->active + CONNECTION_STALL_MS : c->deadline;
+    }
     if (is_expired(c) && c->pcb != NULL) {
         expire(c);
     }

@@ -26,11 +26,12 @@
 #define CONNECTION_LINGER_MS 2000 /* for the client to close after us */
 #define CONNECTION_PIECES_MAX 16  /* received pieces that are kept apart */
 
-#define SEND_POOL 65536        /* bytes in flight of all; beyond, ANSWER_MIN for each connection */
-#define ANSWER_BYTES 16384     /* of the buffer that pieces of answers are made in */
-#define SERVER_PASS_NS 2000000 /* a longer pass is cut, so that packets do not pile up meanwhile   \
-                                */
-#define ANSWERS_PER_PASS 4     /* pieces of one connection */
+#define SEND_POOL 65536    /* bytes in flight of all; beyond, ANSWER_MIN for each connection */
+#define ANSWER_BYTES 16384 /* of the buffer that pieces of answers are made in */
+#define SERVER_PASS_NS                                                                             \
+    2000000                /* a longer pass is cut, so that packets do not pile up meanwhile       \
+                            */
+#define ANSWERS_PER_PASS 4 /* pieces of one connection */
 
 enum connection_state { FREE, READING, BODY, ANSWERING, DISCARDING, LINGERING };
 
@@ -40,8 +41,9 @@ struct connection {
     bool begun;          /* READING: something of a head is there */
     bool closed;         /* the client has closed its half */
     bool ready;          /* something happened */
+    bool moved;          /* the client has taken something of an answer */
     bool again;          /* the exchange has more to do at once */
-    uint32_t deadline;   /* sys_now() time */
+    uint32_t deadline;   /* in ms, as server_now_ms */
     uint32_t active;     /* when it last did anything */
     struct tcp_pcb *pcb; /* NULL: the client has gone, and the exchange is brought to its end */
     struct pbuf *in;
@@ -67,6 +69,9 @@ void connection_abort(struct connection *c);
 
 /* A piece that TCP had no memory for waits here, and nobody makes another. */
 void connection_forget_held(const struct connection *c);
+
+/* sys_now() when this pass began. */
+extern uint32_t server_now_ms;
 
 /* Bytes that all connections have in flight. */
 uint32_t server_in_flight(void);

@@ -26,7 +26,7 @@
 #define LWIP_DISABLE_TCP_SANITY_CHECKS 1 /* they assume that frames are received into PBUF_POOL */
 
 #define TCP_WND (4 * TCP_MSS)
-#define TCP_SND_BUF (36 * TCP_MSS)
+#define TCP_SND_BUF (44 * TCP_MSS)
 #define TCP_SND_QUEUELEN 96
 #define TCP_QUEUE_OOSEQ 1
 #define TCP_DEFAULT_LISTEN_BACKLOG 0xff

@@ -9,11 +9,13 @@
 
 #include "guests/rt/hypercall.h"
 #include "guests/rt/tcp.h"
+#include "guests/rt/time.h"
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/sys.h"
 
 #define SLOTS (CONNECTIONS + CONNECTIONS_SPARE)
 
+uint32_t server_now_ms;
 static struct connection slots[SLOTS];
 static bool sent_something; /* memory is free again for whoever waits for it */
 
@@ -55,11 +57,8 @@ static err_t sent(void *arg, struct tcp_pcb *pcb, u16_t length)
     LWIP_UNUSED_ARG(pcb);
     LWIP_UNUSED_ARG(length);
     c->ready = true;
+    c->moved = true;
     sent_something = true;
-    c->active = sys_now();
-    if (c->state == ANSWERING) {
-        c->deadline = c->active + CONNECTION_STALL_MS;
-    }
     return ERR_OK;
 }
 
@@ -175,7 +174,7 @@ static bool concerns(const struct connection *c, bool journal, uint64_t now)
 {
     bool waits = c->state == ANSWERING || c->state == BODY;
     bool due = waits && now >= c->exchange.wake_ns;
-    bool expired = c->pcb != NULL && (int32_t)(sys_now() - c->deadline) >= 0;
+    bool expired = c->pcb != NULL && (int32_t)(server_now_ms - c->deadline) >= 0;
     bool wanted =
         c->state == ANSWERING && ((journal && c->exchange.wants_journal) || sent_something);
     return c->state != FREE && (c->ready || c->again || due || expired || wanted);
@@ -214,6 +213,7 @@ uint64_t server_work(uint64_t events)
     uint64_t now = platform_now_ns();
     bool again = false;
     bool all = true;
+    server_now_ms = (uint32_t)(now / NS_PER_MS);
     journal |= (events & TOKLAT_EVENT_CONSOLE) != 0;
     count_connections();
     for (unsigned i = 0; i < SLOTS && all; i++) {

@@ -60,6 +60,10 @@ static void put_vm(struct out *out, const struct toklat_journal_entry *e)
         out_text(out, ",\"status\":");
         out_i64(out, e->value);
     }
+    if (e->kind == TOKLAT_JOURNAL_CREATED) {
+        out_text(out, ",\"count\":");
+        out_i64(out, e->value);
+    }
     if (e->kind == TOKLAT_JOURNAL_CLONED) {
         out_text(out, ",\"from\":");
         out_i64(out, e->value);

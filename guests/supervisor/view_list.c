@@ -6,6 +6,7 @@
 #include "guests/supervisor/work_area.h"
 
 #define OBJECT_MAX 1024 /* bytes of a VM object, generously */
+#define OBJECT_MIN 64   /* and sparingly */
 
 enum { BEGIN, ROWS, TAKE, SCAN, RANKED };
 
@@ -110,7 +111,9 @@ static enum step rows(struct exchange *x, struct out *out)
         bool more = false;
         uint32_t n = 0;
         if (c->next != 0) {
-            n = read_batch(&x->request.list, c->next, TOKLAT_VM_READ_MAX, &next);
+            size_t fit = out_room(out) / OBJECT_MIN; /* what does not is read again */
+            fit = fit < TOKLAT_VM_READ_MAX ? fit : TOKLAT_VM_READ_MAX;
+            n = read_batch(&x->request.list, c->next, (uint32_t)fit, &next);
         }
         if (rows_of_batch(x, out, n, next, &more)) {
             return finish(x, out, more);

@@ -87,6 +87,13 @@ static void put_rest(struct out *out, const struct toklat_vm *vm, const struct t
     }
 }
 
+/* Of most of very many VMs there is nothing to say. */
+static bool is_blank(const struct toklat_vm *vm)
+{
+    return vm->private_pages == 0 && vm->table_pages == 0 && vm->descriptor_bytes == 0 &&
+           vm->record_bytes == 0 && vm->cpu_ns == 0 && vm->brief.cpu == 0;
+}
+
 void vm_write(struct out *out, const struct toklat_vm *vm, enum list_fields fields, bool with_pss)
 {
     uint32_t number = vm->brief.number;
@@ -107,6 +114,10 @@ void vm_write(struct out *out, const struct toklat_vm *vm, enum list_fields fiel
     out_text(out, state_name(vm));
     if (fields == FIELDS_BRIEF) {
         out_text(out, "\"}");
+        return;
+    }
+    if (fields == FIELDS_LIST && is_blank(vm)) {
+        out_text(out, "\",\"cpu\":0,\"uss_bytes\":0,\"stored_bytes\":0,\"cpu_seconds\":0.000000}");
         return;
     }
     out_field(out, "\",\"cpu\":", vm->brief.cpu);

@@ -191,6 +191,22 @@ def test_log_goes_on_in_the_next_segment_right_after_a_checkpoint(store):
     assert listed(store)[30]["sector"] == store.index[29][0]
 
 
+def test_the_log_came_round_to_the_place_that_the_checkpoint_names(store):
+    """The batch that is looked for is in the next segment, and a later one where it is not."""
+    store.batch([store.vm(30, template=KEY)], new_segment=True)
+    came_from = store.segment
+    store.checkpoint()
+    store.batch([store.vm(31, template=KEY)], new_segment=True, next_segment=came_from)
+    store.next_segment = came_from
+    for n in (30, 32, 33):
+        store.batch([store.vm(n, template=KEY)], new_segment=n == 30)
+    code, findings, _ = verify(store)
+    assert code == CLEAN, findings
+    assert info(store)["log"]["batches"] == 4
+    found = [listed(store)[n]["sector"] for n in (30, 33)]
+    assert found == [store.index[29][0], store.index[32][0]]
+
+
 def test_a_batch_that_is_there_twice(store):
     """It could not be written where it was first; what follows had no room behind it either."""
     store.batch([store.vm(30, template=KEY)])

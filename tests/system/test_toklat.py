@@ -4,6 +4,7 @@ and as JSON, on a terminal and without one, and how it ends when something is wr
 
 import contextlib
 import fcntl
+import http.server
 import json
 import os
 import pty
@@ -13,6 +14,7 @@ import shutil
 import struct
 import subprocess
 import termios
+import threading
 import time
 
 import pytest
@@ -209,9 +211,10 @@ def test_manual_is_sound():
 @pytest.mark.parametrize("arguments", [
     (), ("nothing",), ("ps", "--nothing"), ("ps", "extra"), ("ps", "-n", "0"),
     ("ps", "--sort", "x"), ("run",), ("run", "web", "-n", "100001"),
-    ("run", "web", "--key", "x" * 65), ("rm",), ("pause",), ("pause", "web"), ("pause", "--all"), ("pause", "--image", "web"), ("logs",),
-    ("logs", "web/1-2"), ("clone", "web/*"), ("set", "web"), ("set", "web", "weight=0"),
-    ("set", "web", "x=1"), ("footprint", "--by", "x"), ("completion", "fish"), ("top",),
+    ("run", "web", "--key", "x" * 65), ("rm",), ("pause",), ("pause", "web"),
+    ("pause", "--all"), ("pause", "--image", "web"), ("logs",), ("logs", "web/1-2"),
+    ("clone", "web/*"), ("set", "web"), ("set", "web", "weight=0"), ("set", "web", "x=1"),
+    ("footprint", "--by", "x"), ("completion", "fish"), ("top",),
     ("push", "x", "--memory", "1X"), ("inspect",),
 ])
 def test_wrong_usage(tool, arguments):
@@ -242,6 +245,9 @@ def test_ps_filters(tool):
     biggest = tool.json("ps", "--sort", "uss", "-n", 3)["vms"]
     sizes = [vm["uss_bytes"] for vm in biggest]
     assert len(sizes) == 3 and sizes == sorted(sizes, reverse=True)
+    name, _ = tool.make()  # the last one
+    tool.run("checkpoint", name)
+    assert tool.json("ps", "--sort", "stored", "-n", 1)["vms"][0]["stored_bytes"] > 0
     assert re.search(r" RX +TX\n", tool.run("ps", "--sort", "rx"))
     assert tool.json("ps", "--state", "dead")["vms"] == []
     assert "nowhere" in tool.run("ps", "--image", "nowhere", code=NOT_FOUND)
@@ -480,12 +486,13 @@ def test_events(tool, echo):
     subprocess.run([TOOL, "attach", name], input=b"exit 3\n", check=True, timeout=SECONDS,
                    env=tool.environment)
     tool.machine.wait_until(lambda: tool.json("inspect", name)["state"] == "dead", what="its end")
+    tool.run("start", name)
     text = tool.run("events")
-    assert re.search(rf"^ +\d+\.\d+ {name} created$", text, re.M)
+    assert re.search(rf"^ +\d+\.\d+ {name} created", text, re.M)
     assert re.search(rf"^ +\d+\.\d+ {name} exited with status 3", text, re.M)
     events = [json.loads(line) for line in tool.run("events", "--json").splitlines()]
     mine = [e["data"]["kind"] for e in events if e["data"].get("number") == numbers[0]]
-    assert mine == ["created", "started", "exited"]
+    assert mine == ["created", "exited", "started"]
     assert "machine" not in {e["event"] for e in events}
 
 
@@ -611,6 +618,110 @@ def test_completion_in_bash(tool):
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True,
                           env=tool.environment)
     assert done.stdout == "web\n"
+
+
+# --- a server that nobody should trust
+
+
+FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e\u2066]")
+EVIL = "\x1b]0;title\x07\x1b[2J\x9b31m\r\x08\x7f\u202e\u2066"
+
+
+class EvilServer:
+    """Answers every request with the same status and body, once it is told them."""
+
+    def __init__(self):
+        self.status, self.body = 200, b""
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def answer(self):
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                self.send_response(outer.status)
+                self.send_header("Content-Length", str(len(outer.body)))
+                self.end_headers()
+                self.wfile.write(outer.body)
+
+            do_GET = do_POST = do_DELETE = do_PATCH = answer
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def ask(self, body, *arguments, status=200):
+        """(exit code, stdout, stderr) of the command when that is what it is told."""
+        self.status = status
+        self.body = body if isinstance(body, bytes) else json.dumps(body).encode()
+        done = subprocess.run(
+            [TOOL, *map(str, arguments)], capture_output=True, timeout=SECONDS, check=False,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "TOKLAT_URL": self.url, "TOKLAT_TOKEN": "x", "LC_ALL": "C.UTF-8"},
+        )
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+@pytest.fixture(scope="module", name="evil")
+def evil_fixture():
+    server = EvilServer()
+    yield server
+    server.server.shutdown()
+    server.server.server_close()
+
+
+def evil_members():
+    """An object that passes for anything the API has, with text that nobody should show."""
+    counts = {"live": 1, "defined": 1}
+    vm = {"number": 7, "name": EVIL, "image": EVIL, "state": EVIL, "file": EVIL, "network": EVIL,
+          "uss_bytes": 1, "rss_bytes": 1, "vms": counts, EVIL: EVIL, "first_vm": 1, "instances": 9}
+    return {**vm, "vms": [vm], "images": [vm], "cpus": [], "version": EVIL, "abi": EVIL,
+            "api": EVIL, "numbers": [[1, 2]], "count": 2, "next": None}
+
+
+@pytest.mark.parametrize("command", [
+    ("ps", "-a"), ("images",), ("inspect", 7), ("footprint",), ("footprint", "--by", "vm"),
+    ("top", "--batch", "-n", "1"), ("run", "web"), ("pause", 7), ("version",), ("push", ECHO),
+    ("logs", 7), ("clone", 7), ("set", "web", "weight=1"), ("completion", "words", "run", ""),
+])
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_nothing_shown_controls_the_terminal(evil, command, form):
+    if command[0] == "completion" and form:
+        pytest.skip("it has no JSON")
+    for body in (evil_members(), json.dumps(evil_members(), ensure_ascii=False).encode()):
+        for status in (200, 409):
+            if status == 409:
+                body = {"detail": EVIL, "field": EVIL, "value": EVIL, "limit": EVIL}
+            _, out, err = evil.ask(body, *command, *form, status=status)
+            assert not FORBIDDEN.search(out + err), out + err
+
+
+def test_text_events_are_cleaned(evil):
+    event = json.dumps({"kind": EVIL, "name": EVIL, "text": EVIL, "time_seconds": 1})
+    body = f"event: vm\ndata: {event}\n\nevent: {EVIL}\ndata: {event}\n\n".encode()
+    for form in ((), ("--json",)):
+        code, out, err = evil.ask(body, "events", *form)
+        assert code == CLEAN and "title" in out
+        assert not FORBIDDEN.search(out + err), out + err
+
+
+@pytest.mark.parametrize("body", [
+    b"", b"nothing", b"[]", b"7", b"null", b"{", b"{}", b'{"vms":7,"images":7,"machine":7}',
+    b'{"vms":[[[7]]],"images":[[7]],"cpus":[7]}', b'{"vms":[{"number":', b'{"vms":[7,"x",null]}',
+    b"\xff\xfe", b'{"numbers":[7,[],["x"]]}', b'{"vms":[{"a":"' + b"x" * 5000 + b'"}]}',
+])
+def test_any_answer_is_survived(evil, body):
+    for command in (("ps",), ("images",), ("inspect", 7), ("inspect", "web"), ("footprint",),
+                    ("footprint", "--by", "vm"), ("top", "--batch", "-n", "1"), ("run", "web"),
+                    ("pause", "web/*"), ("rm", 7), ("events",), ("set", "web", "weight=1"),
+                    ("version",), ("push", ECHO, "--no-wait"), ("clone", 7)):
+        for status in (200, 409):
+            code, _, err = evil.ask(body, *command, status=status)
+            assert code in (CLEAN, REFUSED, NOT_FOUND, OPERATIONAL), f"{command}: {code}: {err}"
+            assert code != CLEAN or status == 200 or command == ("version",)
 
 
 # --- many

@@ -205,12 +205,13 @@ static enum vm_state counts_as(const struct stub *s)
 
 static void add_group(struct sums *sums, const struct group *g, bool waiting)
 {
-    uint32_t count[VM_COMING] = {0}, spare = 0, paused = 0;
+    uint32_t count[VM_COMING] = {0}, spare = 0, paused = 0, out = 0;
     const struct deployment_group *c = g->config;
     for (uint32_t n = c->first_vm; n < c->first_vm + c->count + c->reserve; n++) {
         const struct stub *s = vm_find(n);
         count[s ? counts_as(s) : VM_ABSENT]++;
         paused += s && s->state == VM_PAUSED;
+        out += s && s->state == VM_PAUSED && !s->vm;
         if (s && counts_as(s) == VM_LIVE) {
             check_live(sums, s->vm, waiting);
             add_vm(sums, s->vm, true);
@@ -225,7 +226,7 @@ static void add_group(struct sums *sums, const struct group *g, bool waiting)
     }
     must(spare == count[VM_ABSENT] && g->defined == count[VM_DEFINED]);
     must(g->live == count[VM_LIVE] && g->dead == count[VM_DEAD]);
-    must(g->stored == count[VM_STORED] && g->paused == paused);
+    must(g->stored == count[VM_STORED] && g->paused == paused && g->paused_stored == out);
     must((g->state == GROUP_FAILED) == (g->template == NULL));
     if (g->template) {
         add_vm(sums, g->template, false);

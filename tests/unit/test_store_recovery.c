@@ -164,6 +164,109 @@ static void the_power_may_fail_at_any_moment(void **state)
     assert_true(torn > 20);
 }
 
+/* --- where segments end ------------------------------------------------------------------- */
+
+static void put_alone(uint32_t slot, uint32_t bytes)
+{
+    assert_true(world_must_put(slot, bytes));
+    assert_true(world_settle());
+}
+
+static void cut_and_boot(void)
+{
+    world_cut();
+    world_boot();
+    assert_int_equal(store_get_counters().scanned_segments, 0);
+    world_check();
+}
+
+/* Puts a record for which there is room in the log's segment, to the last of its sectors. Returns
+ * the segment. */
+static uint32_t fill_segment(void)
+{
+    const uint32_t page = 2048 + sizeof(struct store_page);
+    put_alone(1, 300000);
+    uint32_t segment = store.segment;
+    uint32_t left = store.super.segment_sectors - store.offset - STORE_BATCH_HEADER_SECTORS;
+    put_alone(2, (left * STORE_SECTOR_BYTES - (uint32_t)sizeof(struct store_record)) / page * 2048);
+    assert_int_not_equal(store.segment, segment);
+    assert_int_equal(store.offset, 0);
+    return segment;
+}
+
+/* A checkpoint names a place behind which there was no room for what came. Its segment is not
+ * written anew, or the place would hold a batch that is not the one that is looked for there. */
+static void the_place_that_a_checkpoint_names_is_kept(void **state)
+{
+    (void)state;
+    create(2);
+    world_boot();
+    put_alone(1, 300000);
+    uint32_t segment = store.segment;
+    store_checkpoint(false);
+    assert_true(world_settle());
+    put_alone(2, 900000);
+    assert_int_not_equal(store.segment, segment);
+    put_alone(1, 2048);
+    for (unsigned boot = 0; boot < 2; boot++) {
+        cut_and_boot();
+        assert_int_equal(store.segment_table[segment].live, 0);
+        assert_false(store_segment_is_free(segment));
+    }
+    store_checkpoint(false);
+    assert_true(world_settle());
+    assert_true(store_segment_is_free(segment));
+    world_free();
+}
+
+/* A machine that finds the log there names this place in a checkpoint. */
+static void a_checkpoint_at_the_end_of_a_segment(void **state)
+{
+    (void)state;
+    create(2);
+    world_boot();
+    uint32_t segment = fill_segment();
+    cut_and_boot();
+    assert_int_equal(store.segment, segment);
+    assert_int_equal(store.offset, store.super.segment_sectors);
+    store_checkpoint(false);
+    assert_true(world_settle());
+    cut_and_boot();
+    assert_int_equal(store_get_counters().replayed_batches, 0);
+    put_alone(3, 3000);
+    cut_and_boot();
+    assert_int_equal(store_get_counters().replayed_batches, 1);
+    world_free();
+}
+
+/* The header that says where the log goes on is made to say a segment in which a record is. */
+static void a_next_segment_that_is_in_use(void **state)
+{
+    (void)state;
+    create(2);
+    world_boot();
+    put_alone(3, 3000);
+    uint32_t used = store.segment;
+    while (store.segment == used) {
+        put_alone(4, 300000);
+    }
+    uint32_t segment = fill_segment();
+    struct store_batch h;
+    uint64_t at = world.slots[2].place.sector - STORE_BATCH_HEADER_SECTORS;
+    memcpy(&h, world.disk.durable + at * STORE_SECTOR_BYTES, sizeof(h));
+    assert_int_equal(h.segment, segment);
+    h.next_segment = used;
+    h.crc = 0;
+    h.crc = checksum(0, &h, sizeof(h));
+    fake_block_put(&world.disk, at, &h, sizeof(h));
+    cut_and_boot();
+    put_alone(5, 3000);
+    assert_in_range(store.offset, 1, store.super.segment_sectors);
+    assert_int_not_equal(store.segment, used);
+    cut_and_boot();
+    world_free();
+}
+
 /* --- damage ------------------------------------------------------------------------------- */
 
 static uint8_t *kept_disk;
@@ -379,6 +482,9 @@ int main(void)
         cmocka_unit_test(the_power_may_fail_at_any_request),
         cmocka_unit_test(the_power_may_fail_in_a_checkpoint),
         cmocka_unit_test(the_power_may_fail_at_any_moment),
+        cmocka_unit_test(the_place_that_a_checkpoint_names_is_kept),
+        cmocka_unit_test(a_checkpoint_at_the_end_of_a_segment),
+        cmocka_unit_test(a_next_segment_that_is_in_use),
         cmocka_unit_test(flips_in_superblocks),
         cmocka_unit_test(flips_in_checkpoints),
         cmocka_unit_test(cuts_and_then_no_index),

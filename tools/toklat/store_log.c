@@ -151,11 +151,12 @@ static enum place_holds look_on(struct store *s, struct store_batch *b, uint32_t
     enum place_holds here = look(s, s->segment, s->offset, b);
     *segment = s->segment;
     *offset = s->offset;
-    if (here == HOLDS_OTHER && s->next_segment != s->segment) {
-        here = look(s, s->next_segment, 0, b);
+    if (here != HOLDS_NEXT && s->next_segment != s->segment) {
+        enum place_holds next = look(s, s->next_segment, 0, b);
         *segment = s->next_segment;
         *offset = 0;
-        here = here == HOLDS_OTHER && written_again(s, b) ? HOLDS_NEXT : here;
+        next = next == HOLDS_OTHER && written_again(s, b) ? HOLDS_NEXT : next;
+        here = next == HOLDS_OTHER ? here : next;
     }
     return here;
 }

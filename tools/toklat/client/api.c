@@ -334,8 +334,27 @@ double member_real(const json_t *object, const char *name)
     return json_number_value(json_object_get(object, name));
 }
 
+/* Of control characters, jansson lets DEL pass; it can only be in a string. */
+static int put_part(const char *text, size_t n, void *context)
+{
+    (void)context;
+    for (size_t i = 0; i < n; i++) {
+        if (text[i] == 0x7F) {
+            fputs("\\u007f", stdout);
+        } else {
+            putc_unlocked(text[i], stdout);
+        }
+    }
+    return 0;
+}
+
+void put_json(const json_t *j, size_t flags)
+{
+    json_dump_callback(j, put_part, NULL, flags | JSON_ENSURE_ASCII);
+}
+
 void show_json(const json_t *j)
 {
-    json_dumpf(j, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_PRESERVE_ORDER);
+    put_json(j, JSON_INDENT(2));
     putchar('\n');
 }

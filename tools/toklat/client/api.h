@@ -67,7 +67,9 @@ const char *member_text(const json_t *object, const char *name);
 uint64_t member_number(const json_t *object, const char *name);
 double member_real(const json_t *object, const char *name);
 
-/* Indented, ASCII, a line feed at the end. */
+/* On stdout as printable ASCII; flags of jansson's besides. */
+void put_json(const json_t *j, size_t flags);
+/* The same, indented, and a line feed. */
 void show_json(const json_t *j);
 
 #endif

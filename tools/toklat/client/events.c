@@ -50,6 +50,9 @@ static void text_line(const char *name, const json_t *data)
         if (member_number(data, "from")) {
             printf(" from VM %ju", (uintmax_t)member_number(data, "from"));
         }
+        if (member_number(data, "count") > 1) { /* told of together, by the last one */
+            printf(", the last of %ju", (uintmax_t)member_number(data, "count"));
+        }
         if (!strcmp(member_text(data, "kind"), "exited")) {
             printf(" with status %lld", json_integer_value(json_object_get(data, "status")));
         }
@@ -75,7 +78,7 @@ static void show(const char *name, json_t *data)
 {
     if (options_json) {
         json_t *line = json_pack("{s:s, s:O}", "event", name, "data", data);
-        json_dumpf(line, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
+        put_json(line, JSON_COMPACT);
         putchar('\n');
         json_decref(line);
     } else {

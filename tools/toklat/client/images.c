@@ -197,7 +197,7 @@ static void show_value(const char *key, const json_t *value)
     if (json_is_string(value)) {
         clean_put(json_string_value(value), stdout);
     } else {
-        json_dumpf(value, stdout, JSON_ENCODE_ANY | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(9));
+        put_json(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
     }
     putchar('\n');
 }

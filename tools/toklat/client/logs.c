@@ -35,7 +35,7 @@ static void json_line(struct logs *l)
         l->line[MIN(l->used, sizeof(cell) - 1)] = 0;
         text = json_string(clean_cell(cell, sizeof(cell), l->line));
     }
-    json_dumpf(text, stdout, JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
+    put_json(text, JSON_ENCODE_ANY);
     putchar('\n');
     json_decref(text);
     l->used = 0;

@@ -59,7 +59,7 @@ static int show_json_frame(struct top *t, struct api *a, size_t rows)
     if (list) {
         json_t *picture =
             json_pack("{s:O, s:o}", "machine", t->frames[t->now].machine, "vms", list);
-        json_dumpf(picture, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
+        put_json(picture, JSON_COMPACT);
         putchar('\n');
         json_decref(picture);
     }
