@@ -7,6 +7,7 @@ import gzip
 import json
 import pathlib
 import re
+import time
 
 import jsonschema
 import pytest
@@ -369,14 +370,16 @@ def _(client):
 
 @exercise("GET", "/v1/events", 200)
 def _(client):
-    document, seen = Document(), set()
+    document, seen, deadline = Document(), set(), time.monotonic() + 20
     with client.open("GET", "/v1/events?machine=1") as response:
         number = live_vm(client)["number"]
+        changed(client, number, "pause", "paused")
         for kind, data in events(response):
             document.check("Machine" if kind == "machine" else f"Event{kind.capitalize()}", data)
             seen |= {kind, data.get("kind") if data.get("number") == number else None}
-            if {"machine", "created", "started"} <= seen:
+            if {"machine", "created", "paused"} <= seen:
                 break
+            assert time.monotonic() < deadline, seen
         return response.status, dict(response.getheaders()), "".encode()
 
 
