@@ -76,7 +76,8 @@ endef
 # Debian packages that the goals need are installed before anything else happens.
 GOALS := $(or $(MAKECMDGOALS),all)
 PACKAGE_GROUPS := build
-RUN_GOALS := run debug footprint bench bench-scale bench-smp bench-codec power-cut soak test
+RUN_GOALS := run debug footprint bench bench-scale bench-smp bench-control bench-codec power-cut \
+	soak test
 PACKAGE_GROUPS += $(if $(filter $(RUN_GOALS),$(GOALS)),run)
 PACKAGE_GROUPS += $(if $(filter sdcard test,$(GOALS)),card)
 PACKAGE_GROUPS += $(if $(filter uboot rpi3 rpi4,$(BOOT) $(BOARD)),card)
@@ -90,7 +91,8 @@ $(error the packages above are needed)
 endif
 endif
 
-.PHONY: all boards run run-virt run-card test model check footprint bench power-cut soak debug \
+.PHONY: all boards run run-virt run-card test model check footprint bench bench-control power-cut \
+	soak debug \
 	clean help FORCE
 
 include el2.mk
@@ -129,6 +131,9 @@ bench: all
 
 power-cut: all
 	@tests/fault/power_cut.py --cuts $(CUTS) $(POWER_CUT)
+
+bench-control: all
+	@tools/bench-control
 
 soak: all
 	@tools/soak --boots $(SOAK)

@@ -13,10 +13,12 @@ $(TOKEN_FILE):
 	@mkdir -p $(@D)
 	@umask 077; od -An -v -tx1 -N32 /dev/urandom | tr -d ' \n' >$@
 
-$(INITRD): $(DEPLOY) $(TOKEN_FILE) tools/make-deployment tools/make-initrd build/deploy/variables \
+$(INITRD): $(DEPLOY) $(TOKEN_FILE) build/deploy/variables \
+		tools/make-deployment tools/make-initrd \
 		$(GUEST_IMAGES) $(if $(IMAGES),$(wildcard $(IMAGES)/*.elf))
 	$(call say,DEPLOY,$(DEPLOY)) umask 077; \
-		tools/make-deployment $(DEPLOY) $@ -DVMS=$(VMS) $(if $(wildcard guests/supervisor/main.c),"-DTOKEN=\"token=$$(cat $(TOKEN_FILE))\"")
+		tools/make-deployment $(DEPLOY) $@ -DVMS=$(VMS) \
+		"-DTOKEN=\"token=$$(cat $(TOKEN_FILE))\""
 
 build/deploy/variables: FORCE
 	$(call remember,$(DEPLOY) $(VMS) $(IMAGES))

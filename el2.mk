@@ -72,8 +72,8 @@ $(EL2_BOOT:%=build/el2/%.o): TO_BOOT = $(OBJCOPY) --prefix-alloc-sections=.boot 
 # What runs at shutdown, for somebody at the console, or once while a record is read or
 # written, is made small, not fast.
 EL2_COLD := \
-	$(addprefix core/,arrival bringback control control_read deployment_check ending fetch) \
-	$(addprefix core/,footprint group journal keys keys_store load operate residence) \
+	$(addprefix core/,arrival bringback control_read deployment_check ending fetch) \
+	$(addprefix core/,footprint group keys keys_store load operate residence) \
 	$(addprefix core/,shutdown snapshot start transit base/fmt base/log) \
 	$(addprefix mm/,buddy image record record_read space store store_clean store_index) \
 	mm/store_log \

@@ -61,11 +61,9 @@ $(SDK)/toklat-guest-net.pc: $(SDK)/variables
 $(SDK)/variables: FORCE
 	$(call remember,$(PC_GUEST) $(PC_GUEST_NET))
 
-# Empty, and not installed, while the command has none.
 $(SDK)/toklat.%: $(TOOL)
 	@mkdir -p $(@D)
-	$(call say,MAKE,$@) $(TOOL) completion $* >$@ 2>/dev/null || \
-		{ : >$@; echo 'install: toklat has no completion for $*: left out'; }
+	$(call say,MAKE,$@) $(TOOL) completion $* >$@
 
 # What goes where: FILE:PLACE, below PREFIX. A folder's headers keep their names.
 ROOT_FOLDER = $(DESTDIR)$(abspath $(PREFIX))
@@ -94,7 +92,6 @@ sdk: $(TOOL) $(SDK_FILES)
 
 install: sdk
 	$(Q)for f in $(OUTSIDE) $(INSIDE); do \
-		[ -s "$${f%%:*}" ] || continue; \
 		case $$f in *:bin/*) mode=755 ;; *) mode=644 ;; esac; \
 		install -D -m $$mode "$${f%%:*}" "$(ROOT_FOLDER)/$${f#*:}" || exit; \
 	done

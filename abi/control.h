@@ -213,8 +213,9 @@ struct toklat_machine {
 enum toklat_journal {
     TOKLAT_JOURNAL_LINE,       /* text: a VM's console */
     TOKLAT_JOURNAL_LOG,        /* text: EL2's own */
-    TOKLAT_JOURNAL_CREATED,    /* vm; these and what follows have no text unless it says so */
-    TOKLAT_JOURNAL_STARTED,    /* vm: by START */
+    TOKLAT_JOURNAL_CREATED,    /* vm: the last one; value: how many, one after the other.
+                                  These and what follows have no text unless it says so */
+    TOKLAT_JOURNAL_STARTED,    /* vm: one that had ended, by START */
     TOKLAT_JOURNAL_EXITED,     /* vm; value: status */
     TOKLAT_JOURNAL_KILLED,     /* vm; text: why */
     TOKLAT_JOURNAL_DESTROYED,  /* vm */

@@ -27,7 +27,7 @@
 #define TOKLAT_DOORBELL TOKLAT_CALL(5)      /* (queue mask) -> status */
 #define TOKLAT_CONSOLE_WRITE TOKLAT_CALL(6) /* (address, length) -> bytes written or status */
 #define TOKLAT_PAGE_RELEASE TOKLAT_CALL(7)  /* (address, pages) -> pages freed or status */
-#define TOKLAT_VM_CONTROL TOKLAT_CALL(8)    /* (operation, ...): the supervisor only; abi/control.h */
+#define TOKLAT_VM_CONTROL TOKLAT_CALL(8)    /* (operation, ...): abi/control.h */
 #define TOKLAT_CALLS 9
 
 /* Discovery of the service by the calls that the convention sets aside for it. */

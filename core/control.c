@@ -21,7 +21,10 @@ static enum err start(struct stub *s, struct vm *caller, uint64_t *value)
 {
     (void)caller;
     (void)value;
-    enum err e = s->state == VM_DEAD ? vm_begin_anew(s) : residence_start(s);
+    if (s->state != VM_DEAD) {
+        return residence_start(s);
+    }
+    enum err e = vm_begin_anew(s);
     if (e == OK) {
         journal_note(TOKLAT_JOURNAL_STARTED, s->number, 0);
     }
@@ -89,41 +92,6 @@ static enum err input(struct stub *s, struct vm *caller, uint64_t *value)
     return e;
 }
 
-static const vm_operation_fn vm_operations[] = {
-    [TOKLAT_VM_START] = start,   [TOKLAT_VM_DESTROY] = destroy, [TOKLAT_VM_PAUSE] = pause,
-    [TOKLAT_VM_RESUME] = resume, [TOKLAT_VM_RESTART] = restart, [TOKLAT_VM_CHECKPOINT] = checkpoint,
-    [TOKLAT_VM_CLONE] = clone,   [TOKLAT_VM_INPUT] = input,
-};
-
-static enum err on_vm(struct vm *caller, vm_operation_fn operation, uint64_t *value)
-{
-    uint64_t number = caller->context.x[2];
-    struct stub *s = number <= UINT32_MAX ? vm_find((uint32_t)number) : NULL;
-    if (!s) {
-        return ERR_NOT_FOUND;
-    }
-    if (s == caller->stub) {
-        if (operation == restart) {
-            vm_reset(caller);
-            return OK;
-        }
-        return operation == start ? ERR_BUSY : ERR_DENIED;
-    }
-    return move_is_here(s) ? operation(s, caller, value) : move_summon(s, caller);
-}
-
-void control_finish(struct vm *caller, struct stub *s)
-{
-    uint64_t operation = caller->context.x[1], value = 0;
-    enum err e = ERR_NOT_FOUND; /* it is none any more */
-    if (operation < ARRAY_SIZE(vm_operations) && vm_operations[operation] &&
-        s->state != VM_ABSENT) {
-        e = vm_operations[operation](s, caller, &value);
-    }
-    /* What is to be read first of the caller's own memory is there when it calls again. */
-    caller->context.x[0] = (uint64_t)hypercall_result(e == ERR_AWAY ? ERR_BUSY : e, value);
-}
-
 /* --- on groups ------------------------------------------------------------------------------ */
 
 static enum err create(struct vm *caller, uint64_t *value)
@@ -132,10 +100,25 @@ static enum err create(struct vm *caller, uint64_t *value)
     uint32_t number = 0;
     enum err e = g ? vm_create(g, &number) : ERR_NOT_FOUND;
     if (e == OK) {
-        journal_note(TOKLAT_JOURNAL_CREATED, number, 0);
+        journal_created(number);
     }
     *value = number;
     return e;
+}
+
+/* What VMs that live have of it. One word each, which their CPUs may find at any time: descriptors
+ * are freed here alone. */
+static void tell_live(const struct group *g)
+{
+    const struct deployment_group *c = g->config;
+    for (uint32_t n = c->first_vm; n < c->first_vm + c->count + c->reserve; n++) {
+        const struct stub *s = vm_find(n);
+        struct vm *vm = s && (s->state == VM_LIVE || s->state == VM_PAUSED) ? s->vm : NULL;
+        if (vm) {
+            __atomic_store_n(&vm->limit_pages, g->limit_pages, __ATOMIC_RELAXED);
+            __atomic_store_n(&vm->sched.weight, g->weight, __ATOMIC_RELAXED);
+        }
+    }
 }
 
 static enum err set(struct vm *caller, uint64_t *value)
@@ -148,10 +131,12 @@ static enum err set(struct vm *caller, uint64_t *value)
     }
     if (x[3] == TOKLAT_SET_WEIGHT && x[4] >= SCHED_WEIGHT_MIN && x[4] <= SCHED_WEIGHT_MAX) {
         g->weight = (uint16_t)x[4];
+        tell_live(g);
         return OK;
     }
     if (x[3] == TOKLAT_SET_LIMIT_PAGES && x[4] <= TOKLAT_MEMORY_MAX / PAGE_SIZE) {
         g->limit_pages = (uint32_t)x[4];
+        tell_live(g);
         return OK;
     }
     return x[3] > TOKLAT_SET_LIMIT_PAGES ? ERR_INVALID : ERR_RANGE;
@@ -198,27 +183,70 @@ static enum err load_image(struct vm *caller, uint64_t *value)
     return e == OK ? told : e;
 }
 
-static const operation_fn operations[TOKLAT_OPERATIONS] = {
-    [TOKLAT_VM_CREATE] = create,
-    [TOKLAT_VM_READ] = control_read_vms,
-    [TOKLAT_GROUP_READ] = control_read_group,
-    [TOKLAT_GROUP_SET] = set,
-    [TOKLAT_GROUP_DELETE] = delete_group,
-    [TOKLAT_IMAGE_BEGIN] = begin_image,
-    [TOKLAT_IMAGE_WRITE] = write_image,
-    [TOKLAT_IMAGE_LOAD] = load_image,
-    [TOKLAT_MACHINE_READ] = control_read_machine,
-    [TOKLAT_JOURNAL_READ] = control_read_journal,
+/* --- all ----------------------------------------------------------------------------------- */
+
+/* One of the two. */
+static const struct operation {
+    vm_operation_fn on_vm;
+    operation_fn other;
+} operations[TOKLAT_OPERATIONS] = {
+    [TOKLAT_VM_CREATE] = {.other = create},
+    [TOKLAT_VM_START] = {.on_vm = start},
+    [TOKLAT_VM_DESTROY] = {.on_vm = destroy},
+    [TOKLAT_VM_PAUSE] = {.on_vm = pause},
+    [TOKLAT_VM_RESUME] = {.on_vm = resume},
+    [TOKLAT_VM_RESTART] = {.on_vm = restart},
+    [TOKLAT_VM_CHECKPOINT] = {.on_vm = checkpoint},
+    [TOKLAT_VM_CLONE] = {.on_vm = clone},
+    [TOKLAT_VM_INPUT] = {.on_vm = input},
+    [TOKLAT_VM_READ] = {.other = control_read_vms},
+    [TOKLAT_GROUP_READ] = {.other = control_read_group},
+    [TOKLAT_GROUP_SET] = {.other = set},
+    [TOKLAT_GROUP_DELETE] = {.other = delete_group},
+    [TOKLAT_MACHINE_READ] = {.other = control_read_machine},
+    [TOKLAT_JOURNAL_READ] = {.other = control_read_journal},
+    [TOKLAT_IMAGE_BEGIN] = {.other = begin_image},
+    [TOKLAT_IMAGE_WRITE] = {.other = write_image},
+    [TOKLAT_IMAGE_LOAD] = {.other = load_image},
 };
+
+static enum err on_vm(struct vm *caller, vm_operation_fn operation, uint64_t *value)
+{
+    uint64_t number = caller->context.x[2];
+    struct stub *s = number <= UINT32_MAX ? vm_find((uint32_t)number) : NULL;
+    if (!s) {
+        return ERR_NOT_FOUND;
+    }
+    if (s == caller->stub) {
+        if (operation == restart) {
+            vm_reset(caller);
+            return OK;
+        }
+        return operation == start ? ERR_BUSY : ERR_DENIED;
+    }
+    return move_is_here(s) ? operation(s, caller, value) : move_summon(s, caller);
+}
+
+void control_finish(struct vm *caller, struct stub *s)
+{
+    uint64_t value = 0;
+    enum err e = ERR_NOT_FOUND; /* it is none any more */
+    if (s->state != VM_ABSENT) {
+        e = operations[caller->context.x[1]].on_vm(s, caller, &value);
+    }
+    /* What is to be read first of the caller's own memory is there when it calls again. */
+    caller->context.x[0] = (uint64_t)hypercall_result(e == ERR_AWAY ? ERR_BUSY : e, value);
+}
 
 enum err control(struct vm *caller, uint64_t *value)
 {
     uint64_t operation = caller->context.x[1];
-    if (operation < ARRAY_SIZE(vm_operations) && vm_operations[operation]) {
-        return on_vm(caller, vm_operations[operation], value);
+    if (operation >= TOKLAT_OPERATIONS) {
+        return ERR_INVALID;
     }
-    if (operation < TOKLAT_OPERATIONS && operations[operation]) {
-        return operations[operation](caller, value);
+    if (operation > TOKLAT_VM_START) { /* before what comes of it, if not before it runs */
+        journal_tell_created();
     }
-    return ERR_INVALID;
+    const struct operation *o = &operations[operation];
+    return o->on_vm ? on_vm(caller, o->on_vm, value) : o->other(caller, value);
 }

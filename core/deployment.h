@@ -28,6 +28,7 @@ struct deployment_group {
     enum nic_reach reach;
     bool restart;       /* after a power cut its VMs begin anew */
     bool start_at_boot; /* otherwise the first packet or the supervisor starts an instance */
+    bool background;    /* runs while nobody else can; otherwise no more than a share */
     bool supervisor;    /* may use vm_control; one group with one instance at most */
     char args[TOKLAT_ARGS_BYTES];
     uint32_t peer_count;

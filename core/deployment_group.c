@@ -93,13 +93,22 @@ static bool check_peers(const struct node *n)
     return true;
 }
 
-static bool read_supervisor(const struct node *n, struct deployment_group *g)
+static bool read_flag(const struct node *n, const char *name, bool *flag)
 {
     int bytes = 0;
 
-    g->supervisor = fdt_getprop(n->blob, n->offset, "supervisor", &bytes);
-    if (g->supervisor && bytes != 0) {
-        node_refuse(n, "supervisor", "%d bytes: a flag has 0", bytes);
+    *flag = fdt_getprop(n->blob, n->offset, name, &bytes);
+    if (*flag && bytes != 0) {
+        node_refuse(n, name, "%d bytes: a flag has 0", bytes);
+        return false;
+    }
+    return true;
+}
+
+static bool read_supervisor(const struct node *n, struct deployment_group *g)
+{
+    if (!read_flag(n, "background", &g->background) ||
+        !read_flag(n, "supervisor", &g->supervisor)) {
         return false;
     }
     if (g->supervisor && (g->count != 1 || g->reserve != 0)) {
@@ -123,10 +132,10 @@ static bool has_no_children(const struct node *n)
 
 bool deployment_group_read(const struct node *n, struct deployment_group *g)
 {
-    static const char *const known[] = {"compatible", "image",         "instances", "reserve",
-                                        "memory",     "weight",        "network",   "args",
-                                        "peers",      "start",         "recovery",  "supervisor",
-                                        "phandle",    "linux,phandle", NULL};
+    static const char *const known[] = {"compatible", "image",   "instances",     "reserve",
+                                        "memory",     "weight",  "network",       "args",
+                                        "peers",      "start",   "recovery",      "supervisor",
+                                        "background", "phandle", "linux,phandle", NULL};
 
     _Static_assert(NIC_NONE == 0 && NIC_INTERNAL == 1 && NIC_UPLINK == 2 && NIC_CONTROL == 3,
                    "network_words");

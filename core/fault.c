@@ -61,8 +61,8 @@ static struct context *on_abort(struct vm *vm, const struct trap *t)
     enum err e = t->permanent ? ERR_INVALID : space_fault(&vm->space, t->ipa, access);
     if (likely(e == OK)) {
         vm_show_account(vm);
-        uint32_t limit = vm_group(vm)->limit_pages;
-        if (unlikely(limit && vm->space.private_pages + vm->space.private_tables > limit)) {
+        if (unlikely(vm->space.private_pages + vm->space.private_tables - 1 >
+                     vm->limit_pages - 1)) {
             kill_for(vm, t, "over its group's limit of memory");
             return run_resume();
         }

@@ -98,7 +98,8 @@ enum err identity_first(struct vm *vm)
     return OK;
 }
 
-enum err identity_clone(struct vm *vm)
+/* Part of every start of a clone. */
+inline enum err identity_clone(struct vm *vm)
 {
     enum err e = identity_own_page(vm);
     if (e != OK) {

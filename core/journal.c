@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The journal. Invariant: [first, next) holds whole entries, next - first <= size, and all three
- * are multiples of 8, so an entry's head never wraps.
+ * are multiples of 8. An entry's time is in ticks until it is read.
  */
 #include "core/journal.h"
 #include "arch/memory.h"
@@ -20,9 +20,10 @@
 
 static struct lock lock;
 static uint8_t *ring;
-static uint64_t size, first, next;
-static bool awaited; /* the supervisor has read all there is */
+static uint64_t size, first, next; /* size: a power of two */
+static bool awaited;               /* the supervisor has read all there is */
 static bool news;
+static uint32_t created, last_created; /* since the last entry of that kind */
 
 BOOT void journal_init(void)
 {
@@ -37,6 +38,7 @@ BOOT void journal_init(void)
     }
     first = next = 0;
     awaited = news = false;
+    created = 0;
 }
 
 static void copy_in(uint64_t at, const void *from, size_t n)
@@ -55,9 +57,18 @@ static void copy_out(void *to, uint64_t at, size_t n)
     memcpy((uint8_t *)to + part, ring, n - part);
 }
 
+/* A head may wrap, between two of its words; its first has what is looked at here. */
 static const struct toklat_journal_entry *entry_at(uint64_t at)
 {
     return (const void *)(ring + (at & (size - 1)));
+}
+
+static void put_head(const struct toklat_journal_entry *e)
+{
+    const uint64_t *words = (const void *)e;
+    for (unsigned i = 0; i < HEAD / 8; i++) {
+        *(uint64_t *)(void *)(ring + ((next + i * 8) & (size - 1))) = words[i];
+    }
 }
 
 void journal_add(enum toklat_journal kind, uint32_t vm, int64_t value, const char *text, size_t n)
@@ -74,11 +85,11 @@ void journal_add(enum toklat_journal kind, uint32_t vm, int64_t value, const cha
         return;
     }
     lock_take(&lock);
-    e.time_ns = ns_from_ticks(counter_now()); /* under the lock: in order */
+    e.time_ns = counter_now(); /* under the lock: in order */
     while (next + e.bytes - first > size) {
         first += entry_at(first)->bytes;
     }
-    copy_in(next, &e, HEAD);
+    put_head(&e);
     if (n) {
         copy_in(next + HEAD, text, n);
     }
@@ -89,6 +100,34 @@ void journal_add(enum toklat_journal kind, uint32_t vm, int64_t value, const cha
     lock_release(&lock);
     if (wakes) {
         move_poke();
+    }
+}
+
+/* Who awaits an entry is told. */
+static __attribute__((noinline)) void announce(void)
+{
+    lock_take(&lock);
+    awaited = false;
+    news = true;
+    lock_release(&lock);
+    move_poke();
+}
+
+void journal_created(uint32_t vm)
+{
+    created++;
+    last_created = vm;
+    if (unlikely(__atomic_load_n(&awaited, __ATOMIC_RELAXED))) {
+        announce();
+    }
+}
+
+void journal_tell_created(void)
+{
+    uint32_t count = created;
+    created = 0;
+    if (count) {
+        journal_note(TOKLAT_JOURNAL_CREATED, last_created, count);
     }
 }
 
@@ -127,6 +166,8 @@ static size_t take(uint64_t *cursor, uint8_t entry[TOKLAT_JOURNAL_ENTRY_MAX])
             bytes = entry_at(first)->bytes;
         }
         copy_out(entry, *cursor, bytes);
+        struct toklat_journal_entry *e = (void *)entry;
+        e->time_ns = ns_from_ticks(e->time_ns);
     } else {
         awaited = true;
     }

@@ -25,6 +25,10 @@ static inline void journal_note(enum toklat_journal kind, uint32_t vm, int64_t v
     journal_add(kind, vm, value, NULL, 0);
 }
 
+/* VM `vm` was created: counted, and told as one entry by journal_tell_created. The keeper. */
+void journal_created(uint32_t vm);
+void journal_tell_created(void);
+
 /* A sink of the log: what EL2 says of itself; not what debug keys print. */
 void journal_log(const char *text, size_t n);
 

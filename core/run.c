@@ -302,7 +302,6 @@ static bool somebody_sleeps(void)
  * one too many. */
 static void preempt(struct run *r, struct vm *vm, uint64_t now)
 {
-    vm->sched.weight = vm_group(vm)->weight;
     if (likely(!somebody_sleeps()) || residence_stopping || vm_group(vm)->config->supervisor ||
         vm->stub->number == 0) {
         mux_stop(&r->mux, MUX_PREEMPT, now);
@@ -354,8 +353,8 @@ static __attribute__((noinline)) struct context *next_slow(struct run *r)
 /* Another VM is ready, and nothing else is due: the common case. */
 static __attribute__((noinline, flatten)) struct context *next(struct run *r, uint64_t now)
 {
-    if (likely(now < wheel_next(&r->wheel) && !r->pool->due)) {
-        struct sched_entry *e = mux_start(&r->mux, now);
+    if (likely(now < wheel_next(&r->wheel) && !r->pool->due && !mux_has_background(&r->mux))) {
+        struct sched_entry *e = mux_start_foreground(&r->mux, now);
         if (likely(e)) {
             return enter(r, container_of(e, struct vm, sched));
         }

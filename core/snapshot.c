@@ -204,6 +204,8 @@ static enum err get_state(struct vm *vm, const struct store_record *r)
         memcpy(vm->context.extra, r + 1, sizeof(struct store_extra));
     }
     sched_entry_init(&vm->sched, vm_group(vm)->weight, vm->sched.cpu);
+    vm->sched.background = vm_group(vm)->config->background;
+    vm->limit_pages = vm_group(vm)->limit_pages;
     if (vm->stub->number) {
         vm_set_home(vm, vm_choose_home(vm_group(vm)));
     }

@@ -243,6 +243,8 @@ static void clone(struct vm *vm, const struct vm *template)
     space_clone(&vm->space, &template->space, vm->stub->number);
     context_clone(&vm->context, &template->context, extra);
     sched_entry_init(&vm->sched, g->weight, vm->sched.cpu);
+    vm->sched.background = g->config->background;
+    vm->limit_pages = g->limit_pages;
     vm_set_home(vm, vm_choose_home(g));
     vm->sched.virtual_ticks = template->sched.virtual_ticks;
     clone_nic(&vm->nic, &template->nic);

@@ -86,6 +86,8 @@ struct vm {
     bool leaving;          /* its record is being written; freed when that is durable */
     uint8_t ended;         /* enum vm_end: no longer runs; freed when the trap is over */
     uint8_t why;           /* enum move_why: it changes CPUs when the trap is over */
+    uint32_t
+        limit_pages; /* own pages and tables above which it ends, 0: none; the keeper sets it */
     struct gate_resident gate;
     struct space space;
     struct sched_entry sched;

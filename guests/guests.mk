@@ -97,6 +97,15 @@ endef
 $(eval $(call guest,hello,))
 $(eval $(call guest,httpd,net httpd))
 $(eval $(call guest,portal,net))
+$(eval $(call guest,supervisor,net))
+
+# The supervisor's page lies in it as it is sent. -n: no name and no time in it.
+PAGE_DIR := $(BUILD)/guests/obj/supervisor
+$(PAGE_DIR)/guests/supervisor/page.S.o: $(PAGE_DIR)/dashboard.html.gz
+$(PAGE_DIR)/guests/supervisor/page.S.o: GUEST_CFLAGS += -Wa,-I$(PAGE_DIR)
+$(PAGE_DIR)/dashboard.html.gz: guests/supervisor/page/dashboard.html
+	@mkdir -p $(@D)
+	$(call say,GZIP,$<) gzip -9nc $< >$@
 
 # What only tests run.
 $(eval $(call guest,faulty,))
@@ -107,6 +116,7 @@ $(eval $(call guest,clones,))
 $(eval $(call guest,echo,))
 $(eval $(call guest,sleeper,))
 $(eval $(call guest,spin,))
+$(eval $(call guest,typist,))
 $(eval $(call guest,bench,))
 $(eval $(call guest,bench_http,net))
 $(eval $(call guest,intruder,net))

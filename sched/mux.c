@@ -5,13 +5,15 @@
  *      woken, credit left ----> boosted --+
  *                                         +--> current ---> blocked
  *      woken, none left ------> ready ----+      |
+ *      woken, background -> background ---+      |
  *                                 ^   new quantum|
  *                                 +--------------+ slice over, or gave way
  *
  * Invariants: an entry is in `boosted` or `ready` exactly while its state is SCHED_READY, and
  * ready_count counts those. Only a turn taken from `ready` refills credit, and `ready` is served
  * in order whenever `boosted` is empty; between two such turns an entry spends at most one quantum.
- * So nobody waits for longer than one quantum of every other entry.
+ * So nobody waits for longer than one quantum of every other entry. `background` is served when
+ * both are empty, and otherwise for no more than its share.
  */
 #include "sched/mux.h"
 
@@ -21,6 +23,7 @@ void mux_init(struct mux *m, uint64_t quantum_ticks)
                       .compensate = true};
     list_init(&m->boosted);
     list_init(&m->ready);
+    list_init(&m->background);
 }
 
 void sched_entry_init(struct sched_entry *e, uint16_t weight, uint8_t cpu)
@@ -36,22 +39,35 @@ static void enqueue(struct mux *m, struct sched_entry *e, struct list *queue)
     list_push_back(queue, &e->link);
 }
 
+/* The queue, of which one is to be. */
+static struct list *background(struct mux *m)
+{
+    m->background_waits = true;
+    return &m->background;
+}
+
 static void dequeue(struct mux *m, struct sched_entry *e)
 {
     m->ready_count--;
     list_remove(&e->link);
+    m->background_waits = !list_empty(&m->background);
 }
 
 void mux_wake(struct mux *m, struct sched_entry *e)
 {
-    if (e->state == SCHED_BLOCKED) {
-        enqueue(m, e, m->compensate && e->credit ? &m->boosted : &m->ready);
+    if (e->state != SCHED_BLOCKED) {
+        return;
     }
+    struct list *queue = m->compensate && e->credit ? &m->boosted : &m->ready;
+    if (unlikely(e->background)) {
+        queue = background(m);
+    }
+    enqueue(m, e, queue);
 }
 
 void mux_wake_now(struct mux *m, struct sched_entry *e, uint64_t now)
 {
-    if (e == m->current || e->credit == 0) {
+    if (e == m->current || e->credit == 0 || e->background) {
         mux_wake(m, e);
         return;
     }
@@ -68,10 +84,14 @@ void mux_wake_now(struct mux *m, struct sched_entry *e, uint64_t now)
  * keeps the rest of its quantum; one that gave way has given it up. */
 static struct list *queue_after(struct mux *m, const struct sched_entry *e, enum mux_stop why)
 {
+    if (unlikely(e->background)) {
+        return background(m);
+    }
     return why == MUX_PREEMPT && e->credit ? &m->boosted : &m->ready;
 }
 
-void mux_stop(struct mux *m, enum mux_stop why, uint64_t now)
+/* On the path of every switch: to be made part of its callers. */
+inline void mux_stop(struct mux *m, enum mux_stop why, uint64_t now)
 {
     struct sched_entry *e = m->current;
     uint64_t used = now - m->started;
@@ -87,7 +107,7 @@ void mux_stop(struct mux *m, enum mux_stop why, uint64_t now)
 }
 
 /* The next entry, out of its queue and with credit; NULL: none. */
-static struct sched_entry *choose(struct mux *m)
+static inline struct sched_entry *choose(struct mux *m)
 {
     struct list *queue = list_empty(&m->boosted) ? &m->ready : &m->boosted;
     if (unlikely(list_empty(queue))) {
@@ -101,22 +121,50 @@ static struct sched_entry *choose(struct mux *m)
     return e;
 }
 
-struct sched_entry *mux_start(struct mux *m, uint64_t now)
+static inline struct sched_entry *start(struct mux *m, struct sched_entry *e, uint64_t now)
 {
-    if (unlikely(now != m->started)) { /* since the last stop, nobody ran */
-        m->idle_ticks += m->started ? now - m->started : 0;
-        m->started = now;
-    }
-    struct sched_entry *e = choose(m);
-    if (!e) {
-        return NULL;
-    }
     m->current = e;
     m->slice_end = now + e->credit;
     m->turns++;
     e->state = SCHED_RUNNING;
     e->voffset = now - e->virtual_ticks;
     return e;
+}
+
+/* The first of `background`, if it is its turn, or who comes otherwise. */
+static struct sched_entry *start_beside_background(struct mux *m, uint64_t now)
+{
+    bool alone = list_empty(&m->boosted) && list_empty(&m->ready);
+    if (!alone && now < m->background_due) {
+        return start(m, choose(m), now);
+    }
+    struct sched_entry *e = container_of(m->background.next, struct sched_entry, link);
+    dequeue(m, e);
+    e->credit = m->quantum / BACKGROUND_SLICE;
+    m->background_due = now + e->credit * BACKGROUND_SHARE;
+    return start(m, e, now);
+}
+
+/* Since the last stop, nobody ran. */
+static inline void count_idle(struct mux *m, uint64_t now)
+{
+    if (unlikely(now != m->started)) {
+        m->idle_ticks += m->started ? now - m->started : 0;
+        m->started = now;
+    }
+}
+
+struct sched_entry *mux_start_foreground(struct mux *m, uint64_t now)
+{
+    m->started = now;
+    struct sched_entry *e = choose(m);
+    return likely(e) ? start(m, e, now) : NULL;
+}
+
+struct sched_entry *mux_start(struct mux *m, uint64_t now)
+{
+    count_idle(m, now);
+    return mux_has_background(m) ? start_beside_background(m, now) : mux_start_foreground(m, now);
 }
 
 bool mux_slice_over(const struct mux *m, uint64_t now)

@@ -17,6 +17,11 @@
 #include "core/base/types.h"
 
 #define SCHED_WEIGHT_NORMAL 256
+/* A background entry runs while nobody else can; otherwise for this part of a quantum, and of all
+ * time for no more than one in BACKGROUND_SHARE. */
+#define BACKGROUND_SLICE 20
+#define BACKGROUND_SHARE 25
+
 #define SCHED_WEIGHT_MIN 1
 #define SCHED_WEIGHT_MAX 65535
 
@@ -31,19 +36,23 @@ struct sched_entry {
     uint16_t weight;
     uint8_t state;
     uint8_t cpu; /* home */
+    bool background;
 };
 
 struct mux {
     struct list boosted; /* awake with credit left */
     struct list ready;   /* round robin */
+    struct list background;
     struct sched_entry *current;
     uint64_t quantum;   /* ticks at normal weight */
     uint64_t slice_end; /* of current; meaningful while others are ready */
     uint64_t started;   /* when current was given the CPU, or, without one, was last looked for */
-    uint64_t turns;     /* times that an entry was given the CPU */
+    uint64_t background_due; /* when it has its next turn though others are ready */
+    uint64_t turns;          /* times that an entry was given the CPU */
     uint64_t idle_ticks;
-    uint32_t ready_count; /* in both queues */
-    bool compensate;      /* switchable, to measure what it is worth */
+    uint32_t ready_count;  /* in all queues */
+    bool background_waits; /* `background` is not empty */
+    bool compensate;       /* switchable, to measure what it is worth */
 };
 
 void mux_init(struct mux *m, uint64_t quantum_ticks);
@@ -65,6 +74,14 @@ void mux_stop(struct mux *m, enum mux_stop why, uint64_t now);
 /* Chooses and starts the next entry: sets its voffset and the slice. NULL: none is runnable.
  * There must be no current one. */
 struct sched_entry *mux_start(struct mux *m, uint64_t now);
+
+/* The same while nobody waits in the background and the CPU has not slept: the common case. */
+struct sched_entry *mux_start_foreground(struct mux *m, uint64_t now);
+
+static inline bool mux_has_background(const struct mux *m)
+{
+    return m->background_waits;
+}
 
 /* Whether current must give way at `now`: its slice is over and another is ready. */
 bool mux_slice_over(const struct mux *m, uint64_t now);

@@ -4,13 +4,14 @@
 
 TOOL := build/toklat
 TOOL_CC := gcc
-TOOL_C := $(sort $(wildcard tools/toklat/*.c)) core/base/crc32c.c
+TOOL_C := $(sort $(wildcard tools/toklat/*.c tools/toklat/client/*.c)) core/base/crc32c.c
 TOOL_OBJ := $(TOOL_C:%.c=build/tool/%.o)
 TOOL_CFLAGS := -std=gnu11 -O2 -g -fno-common -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
 TOOL_INCLUDE := -I.
+TOOL_LIBS := -lcurl -ljansson -lncursesw -ltinfo -lfdt
 
 $(TOOL): $(TOOL_OBJ)
-	$(call say,LINK,$@) $(TOOL_CC) $(TOOL_CFLAGS) -o $@ $^
+	$(call say,LINK,$@) $(TOOL_CC) $(TOOL_CFLAGS) -o $@ $^ $(TOOL_LIBS)
 
 build/tool/%.o: %.c build/tool/flags
 	@mkdir -p $(@D)

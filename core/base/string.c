@@ -114,9 +114,11 @@ void *memset(void *dst, int c, size_t n)
         }
         word_t fill = (uint8_t)c * 0x0101010101010101ull;
         pair_t wide = (pair_t)fill << 64 | fill;
-        for (; n >= 32; n -= 32, d += 32) {
-            *(pair_t *)d = wide;
-            *(pair_t *)(d + 16) = wide;
+        for (; n >= 128; n -= 128, d += 128) { /* a descriptor is 1 KiB */
+#pragma GCC unroll 8
+            for (unsigned i = 0; i < 128; i += 16) {
+                *(pair_t *)(d + i) = wide;
+            }
         }
         for (; n >= WORD; n -= WORD, d += WORD) {
             *(word_t *)d = fill;

@@ -18,6 +18,7 @@
 #include "lwip/netif.h"
 #include "netif/ethernet.h"
 
+static net_work_fn guest_work;
 static struct netif netif __attribute__((section(".bss.hot.netif")));
 
 bool net_init(void)
@@ -59,6 +60,11 @@ static void take_identity(void)
     timers_restart();
 }
 
+void net_work(net_work_fn work)
+{
+    guest_work = work;
+}
+
 void net_run(void)
 {
     uint64_t events = 0;
@@ -67,8 +73,10 @@ void net_run(void)
     while ((events & TOKLAT_EVENT_SHUTDOWN) == 0) {
         bool more = nic_poll(&netif);
         timers_run();
+        uint64_t work_ns = guest_work != NULL ? guest_work(events) : TOKLAT_IDLE_FOREVER;
         nic_flush();
         uint64_t sleep_ns = more ? 0 : timers_sleep_ns();
+        sleep_ns = work_ns < sleep_ns ? work_ns : sleep_ns;
         if (sleep_ns == TOKLAT_IDLE_FOREVER) {
             nic_calm();
         }

@@ -20,7 +20,7 @@ struct out {
 };
 
 /* An item of any generator is at most this long; it is called with at least as much room. */
-#define OUT_ITEM_MAX 2048
+#define OUT_ITEM_MAX 3072
 
 static inline size_t out_room(const struct out *out)
 {

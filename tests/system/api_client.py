@@ -2,12 +2,34 @@
 """The control API of a machine, seen by a client that may also behave badly."""
 
 import contextlib
+import errno
 import http.client
+import itertools
 import json
 import socket
 import urllib.parse
 
 TIMEOUT = 20
+
+# Of this side, below those that Linux gives by itself. The same port again, while the supervisor's
+# end of the connection before is in TIME-WAIT, is not taken, and QEMU tries again after 6 seconds.
+PORTS = itertools.cycle(range(20000, 32000))
+
+
+def connect_from_fresh_port(where, timeout):
+    while True:
+        try:
+            return socket.create_connection(where, timeout, ("127.0.0.1", next(PORTS)))
+        except OSError as problem:
+            if problem.errno != errno.EADDRINUSE:
+                raise
+
+
+class Connection(http.client.HTTPConnection):
+    """From a port that was not used just before."""
+
+    def connect(self):
+        self.sock = connect_from_fresh_port((self.host, self.port), self.timeout)
 
 
 class Client:
@@ -24,12 +46,20 @@ class Client:
         return {"Authorization": f"Bearer {self.token}"}
 
     def connect(self, timeout=TIMEOUT):
-        return socket.create_connection((self.host, self.port), timeout)
+        return connect_from_fresh_port((self.host, self.port), timeout)
+
+    def connect_and_wait(self, timeout=5):
+        """A connection that the server has, too, because one that was made after it is answered
+        within `timeout`. QEMU takes connections one after another, and makes no more than one of
+        them wait."""
+        link = self.connect()
+        assert self.ask("GET", "/v1/health", timeout=timeout)[0] == 200
+        return link
 
     @contextlib.contextmanager
     def open(self, method, path, body=None, headers=None, timeout=TIMEOUT):
         """A response whose body has not been read."""
-        link = http.client.HTTPConnection(self.host, self.port, timeout=timeout)
+        link = Connection(self.host, self.port, timeout=timeout)
         try:
             link.request(method, path, body, {**self.authorization(), **(headers or {})})
             yield link.getresponse()
@@ -44,7 +74,7 @@ class Client:
             body = json.dumps(body).encode()
             headers = {"Content-Type": "application/json", **headers}
         headers = {name: value for name, value in headers.items() if value is not None}
-        link = http.client.HTTPConnection(self.host, self.port, timeout=timeout)
+        link = Connection(self.host, self.port, timeout=timeout)
         try:
             link.request(method, path, body, headers)
             answer = link.getresponse()
@@ -99,7 +129,9 @@ class Client:
 
     def upload(self, name, elf, reserve=10, **more):
         """The answer to the upload of a file."""
-        query = urllib.parse.urlencode({"name": name, "reserve": reserve, **more})
+        query = {"name": name, "reserve": reserve, "file": f"{name}.elf", **more}
+        query = {key: value for key, value in query.items() if value is not None}
+        query = urllib.parse.urlencode(query, quote_via=urllib.parse.quote)
         headers = {"Content-Type": "application/octet-stream"}
         return self.ask("POST", f"/v1/images?{query}", elf, headers)
 

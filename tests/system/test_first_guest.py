@@ -3,8 +3,8 @@
 folder, and what they print is what the page says.
 
 A block ```LANGUAGE NAME is the file NAME. A block ```console has commands, each after a "$", and
-what they print; "..." stands for any lines. Of another terminal's commands, those with `make run`, a
-machine is made with their arguments. Replaced are the ports, and where the repository is.
+what they print; "..." stands for any lines. Where a command is `make run`, a machine is made with
+its arguments. Replaced are the ports, and where the repository is.
 """
 
 import contextlib
@@ -134,7 +134,6 @@ def test_the_guest_is_an_image(reader):
     assert elf[:4] == b"\x7fELF" and b"Toklat" in elf
 
 
-@pytest.mark.skipif(not list(ROOT.glob("guests/supervisor/*.c")), reason="there is no supervisor")
 def test_it_is_pushed_to_a_running_machine(reader):
     reader.follow(step_of("A hundred of them"))
     reader.leave()
@@ -153,6 +152,22 @@ def test_guests_of_the_tree_build_outside_it(reader, guest):
     package = "toklat-guest-net" if name == "bench_http" else "toklat-guest"
     reader.bash(f"aarch64-linux-gnu-gcc -Wall -Wextra -Werror $(pkg-config --cflags {package}) "
                 f"{name}.c $(pkg-config --libs {package}) -o {name}.elf")
+
+
+@pytest.mark.own_machine
+def test_each_header_of_the_sdk_stands_alone(reader):
+    root = reader.folder / "sdk/include/toklat"
+    headers = sorted([*root.glob("abi/*.h"), *root.glob("guests/rt/*.h")])
+    assert len(headers) > 12
+    for header in headers:
+        name = header.relative_to(root)
+        reader.bash(f"echo '#include \"{name}\"' | aarch64-linux-gnu-gcc -Wall -Wextra -Werror "
+                    "$(pkg-config --cflags toklat-guest-net) -fsyntax-only -x c -")
+
+
+@pytest.mark.own_machine
+def test_what_the_sdk_makes_is_safe_on_a_cortex_a53(reader):
+    reader.bash("$TOKLAT/tools/check-errata guestbook.elf")
 
 
 FP_GUEST = """
@@ -178,12 +193,16 @@ def test_a_guest_may_use_fp_registers(reader):
 
 
 @pytest.mark.own_machine
-def test_what_was_installed_can_be_removed(reader, tmp_path):
+def test_what_is_installed_works_and_can_be_removed(reader, tmp_path):
     where = f"DESTDIR={tmp_path} PREFIX=/usr"
     reader.bash(f"make -C $TOKLAT install {where}")
-    present = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert len(present) > 60
-    pc = (tmp_path / "usr/share/pkgconfig/toklat-guest.pc").read_text()
+    share = tmp_path / "usr/share"
+    pc = (share / "pkgconfig/toklat-guest.pc").read_text()
     assert pc.startswith("prefix=/usr\n") and str(tmp_path) not in pc
+    assert reader.bash(f"{tmp_path}/usr/bin/toklat version").startswith("toklat")
+    assert (share / "man/man1/toklat.1").read_text().count(".Sh") > 5
+    completions = share / "bash-completion/completions/toklat"
+    assert "-F" in reader.bash(f". {completions}; complete -p toklat")
+    assert (share / "zsh/site-functions/_toklat").read_text().startswith("#compdef toklat\n")
     reader.bash(f"make -C $TOKLAT uninstall {where}")
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""/metrics, read by Debian's own Prometheus: it scrapes a running machine, and what its query API then
-says is true. promtool, and the reference parser of OpenMetrics, find nothing wrong with the text;
-the Grafana dashboard asks for metrics that there are."""
+"""/metrics, read by Debian's own Prometheus: it scrapes a running machine, and what its query API
+then says is true. promtool, and the reference parser of OpenMetrics, find nothing wrong with the
+text; the Grafana dashboard asks for metrics that there are."""
 
 import json
 import re

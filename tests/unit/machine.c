@@ -16,6 +16,7 @@
 #include "core/bringback.h"
 #include "core/fault.h"
 #include "core/identity.h"
+#include "core/journal.h"
 #include "core/load.h"
 #include "core/move.h"
 #include "mm/store_log.h"
@@ -207,6 +208,7 @@ void machine_init(size_t ram_bytes)
         abort();
     }
     vm_keep_frames(0);
+    journal_init();
     identity_set_wall_base(0);
     identity_continue(0, 0);
     run_set_time_base(0);
@@ -381,7 +383,7 @@ struct vm *machine_current(void)
 struct vm *machine_vm(uint32_t number)
 {
     struct stub *s = vm_find(number);
-    if (!s || s->state != VM_LIVE) {
+    if (!s || (s->state != VM_LIVE && s->state != VM_PAUSED)) {
         abort();
     }
     return s->vm;

@@ -87,12 +87,17 @@ static void check_travels(struct sums *sums, const struct vm *vm)
     sums->moving++;
 }
 
+static bool is_paused(const struct vm *vm)
+{
+    return vm->stub->state == VM_PAUSED;
+}
+
 /* A VM that waits for a page has a read under way, one that waits for room is in a list or leaves;
  * each may also be about to go to where that is done. */
 static void check_wait(const struct vm *vm)
 {
     const struct transit *t = vm->fetch;
-    bool away = vm->why || travels(vm);
+    bool away = vm->why || travels(vm) || is_paused(vm);
     must(!t || (t->stub == vm->stub && t->bytes && !vm->leaving));
     must(vm->wait != WAIT_PAGE || t || away);
     must(vm->wait != WAIT_ROOM || away || residence_stopping ||
@@ -100,6 +105,7 @@ static void check_wait(const struct vm *vm)
     must(vm->wait == WAIT_ROOM || vm->wait == WAIT_VM || vm->why || list_empty(&vm->link));
     must(vm->wait != WAIT_VM || !list_empty(&vm->link));
     must(!vm->leaving || (vm->sched.state == SCHED_BLOCKED && !away));
+    must(!is_paused(vm) || (vm->sched.state == SCHED_BLOCKED && list_empty(&vm->link)));
     must(!vm->why || (vm->sched.state == SCHED_BLOCKED && !list_empty(&vm->link)));
 }
 
@@ -108,7 +114,7 @@ static void add_resident(struct sums *sums, const struct vm *vm)
     const struct gate_resident *r = &vm->gate;
     bool idles = vm->sched.state == SCHED_BLOCKED && vm->wait >= WAIT_IDLE;
     must(vm->leaving || r->state != GATE_LEAVING);
-    must((r->state == GATE_MOVING) <= (travels(vm) || vm->why || vm->ended));
+    must((r->state == GATE_MOVING) <= (travels(vm) || vm->why || vm->ended || is_paused(vm)));
     must(!vm_group(vm)->config->supervisor || r->state == GATE_APART);
     must(vm->ended || !store_takes_records() || r->state != GATE_IDLE || idles);
     sums->residents += r->state != GATE_APART;
@@ -135,7 +141,7 @@ static void check_place(const struct vm *vm)
 static void check_awake(const struct vm *vm, bool waiting)
 {
     const struct toklat_system_page *p = vm->page;
-    bool held = vm->why || travels(vm) || (vm->fetch && vm->sched.cpu != KEEPER);
+    bool held = vm->why || travels(vm) || is_paused(vm) || (vm->fetch && vm->sched.cpu != KEEPER);
     if (vm->sched.state != SCHED_BLOCKED || held || (vm->wait == WAIT_ROOM && residence_stopping)) {
         return;
     }
@@ -180,26 +186,32 @@ static void check_out(struct sums *sums, const struct stub *s)
         sums->arriving += t->waiter.state == GATE_ARRIVING;
         return;
     }
-    must(s->vm == NULL && s->events == 0 && (s->state == VM_STORED) == stored);
+    bool paused = s->state == VM_PAUSED;
+    must(s->vm == NULL && (s->events == 0 || paused));
+    must((s->state == VM_STORED || paused) == stored);
     bool starts_again = groups[s->group].config->supervisor && s->state == VM_DEFINED;
-    must(s->state == VM_STORED || starts_again || !timeout_waiting(&s->timeout));
+    must(stored || starts_again || !timeout_waiting(&s->timeout));
 }
 
 /* What a stub counts as; one that comes is still where it comes from. */
 static enum vm_state counts_as(const struct stub *s)
 {
     bool stored = s->place.sector >= STORE_MARKERS;
-    return s->state != VM_COMING ? (enum vm_state)s->state : stored ? VM_STORED : VM_DEFINED;
+    if (s->state == VM_PAUSED && s->vm) {
+        return VM_LIVE;
+    }
+    return s->state < VM_COMING ? (enum vm_state)s->state : stored ? VM_STORED : VM_DEFINED;
 }
 
 static void add_group(struct sums *sums, const struct group *g, bool waiting)
 {
-    uint32_t count[VM_COMING] = {0}, spare = 0;
+    uint32_t count[VM_COMING] = {0}, spare = 0, paused = 0;
     const struct deployment_group *c = g->config;
     for (uint32_t n = c->first_vm; n < c->first_vm + c->count + c->reserve; n++) {
         const struct stub *s = vm_find(n);
         count[s ? counts_as(s) : VM_ABSENT]++;
-        if (s && s->state == VM_LIVE) {
+        paused += s && s->state == VM_PAUSED;
+        if (s && counts_as(s) == VM_LIVE) {
             check_live(sums, s->vm, waiting);
             add_vm(sums, s->vm, true);
             add_resident(sums, s->vm);
@@ -213,7 +225,7 @@ static void add_group(struct sums *sums, const struct group *g, bool waiting)
     }
     must(spare == count[VM_ABSENT] && g->defined == count[VM_DEFINED]);
     must(g->live == count[VM_LIVE] && g->dead == count[VM_DEAD]);
-    must(g->stored == count[VM_STORED]);
+    must(g->stored == count[VM_STORED] && g->paused == paused);
     must((g->state == GROUP_FAILED) == (g->template == NULL));
     if (g->template) {
         add_vm(sums, g->template, false);
@@ -319,7 +331,8 @@ static void check_cpu(unsigned cpu, const struct of_cpu *sums)
     must(r == &runs[cpu] && r->cpu == cpu && run_current(r) == vm);
     must(sums->fp_owner_lives || !host_context_fp_owner());
     must(r->mux.ready_count == sums->ready);
-    must(length(&r->mux.ready) + length(&r->mux.boosted) == sums->ready);
+    must(length(&r->mux.ready) + length(&r->mux.boosted) + length(&r->mux.background) ==
+         sums->ready);
     must(vm || sums->ready == 0 || residence_stopping);
     must(!vm || !vm->ended);
     must(!r->asleep || list_empty(&r->departing));

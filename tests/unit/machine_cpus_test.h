@@ -160,4 +160,17 @@ static inline void press_out_cpus(uint32_t number)
     }
 }
 
+/* Turns until it runs at home, and plays that. */
+static inline struct vm *home_again(uint32_t number)
+{
+    for (unsigned i = 0;
+         state_of(number) != VM_LIVE || machine_vm(number)->sched.state != SCHED_RUNNING; i++) {
+        assert_true(i < 100);
+        machine_turn();
+        machine_check(false);
+        machine_disk_turn();
+    }
+    return play_vm(number);
+}
+
 #endif

@@ -61,19 +61,6 @@ static struct vm *bare_at_home(void)
     return vm;
 }
 
-/* Turns until it runs at home, and plays that. */
-static struct vm *home_again(uint32_t number)
-{
-    for (unsigned i = 0;
-         state_of(number) != VM_LIVE || machine_vm(number)->sched.state != SCHED_RUNNING; i++) {
-        assert_true(i < 100);
-        machine_turn();
-        machine_check(false);
-        machine_disk_turn();
-    }
-    return play_vm(number);
-}
-
 static void test_a_page_is_fetched_by_the_keeper(void **state)
 {
     (void)state;
@@ -237,62 +224,6 @@ static void test_no_room_at_all(void **state)
     assert_int_equal(state_of(WEB_A), VM_DEAD);
     assert_true(output_has("killed: out of memory"));
     assert_int_equal(network_get_counters().not_ready, 0);
-}
-
-#define RESTING 50u /* frames in the cache of each of the others */
-
-/* So many are free that nobody is evicted, and all of them rest with other CPUs. */
-static void rest_elsewhere(void)
-{
-    pa_t resting[CPUS][RESTING];
-    for (unsigned cpu = 1; cpu < CPUS; cpu++) {
-        machine_on(cpu);
-        for (unsigned i = 0; i < RESTING; i++) {
-            assert_int_equal(frame_alloc(FRAME_EL2, FRAME_OWNER_NONE, &resting[cpu][i]), OK);
-        }
-    }
-    machine_on(KEEPER);
-    machine_hold_frames(0);
-    for (unsigned cpu = 1; cpu < CPUS; cpu++) {
-        machine_on(cpu);
-        for (unsigned i = 0; i < RESTING; i++) {
-            (void)frame_unref(resting[cpu][i]);
-        }
-    }
-    machine_on(KEEPER);
-    assert_true(frame_count(FRAME_FREE) > gatekeeper.limits.low);
-}
-
-static void comes_without_evictions(void)
-{
-    uint64_t evictions = residence_counters.evictions;
-    (void)home_again(WEB_A);
-    assert_int_equal(mark_of(WEB_A), 0xA);
-    assert_int_equal(residence_counters.evictions, evictions);
-    idle_vm(WEB_A, FOREVER);
-}
-
-static void test_free_frames_of_others_let_a_vm_in(void **state)
-{
-    (void)state;
-    live_at(WEB_A, 1, 0xA, FOREVER);
-    press_out_cpus(WEB_A);
-    rest_elsewhere();
-    send_and_turn(WEB_A); /* lost, as there is no frame even to wait with */
-    send_to(WEB_A);
-    comes_without_evictions();
-}
-
-static void test_free_frames_of_others_let_a_vm_be_made(void **state)
-{
-    (void)state;
-    live_at(WEB_A, 1, 0xA, FOREVER);
-    press_out_cpus(WEB_A);
-    machine_disk->held = true;
-    send_to(WEB_A);
-    rest_elsewhere();
-    machine_disk->held = false;
-    comes_without_evictions();
 }
 
 /* --- eviction ----------------------------------------------------------------------------- */
@@ -706,8 +637,6 @@ int main(void)
         cpus_test(test_a_page_is_no_answer),
         cpus_test(test_room_is_made_by_the_keeper),
         cpus_test(test_no_room_at_all),
-        cpus_test(test_free_frames_of_others_let_a_vm_in),
-        cpus_test(test_free_frames_of_others_let_a_vm_be_made),
         cpus_test(test_the_idle_leave_from_elsewhere),
         cpus_test(test_the_busy_leave_from_elsewhere),
         cpus_test(test_nobody_to_give),

@@ -406,6 +406,32 @@ static void test_remove(void **state)
     assert_ptr_equal(mux_start(&mux, now + 30), &c->entry);
 }
 
+/* However much work it has, it gets its share beside others, and all that they leave. */
+static void test_background_gets_its_share_and_the_rest(void **state)
+{
+    (void)state;
+    setup();
+    struct simulated *back = add_vm(256, 0, 0);
+    back->entry.background = true;
+    mux_remove(&mux, &back->entry, now);
+    mux_wake(&mux, &back->entry);
+    simulate(100 * QUANTUM);
+    assert_int_equal(back->entry.virtual_ticks, 100 * QUANTUM); /* alone */
+
+    struct simulated *chatty = add_vm(256, 100, 100), *other = add_vm(256, 100, 100);
+    uint64_t before = back->entry.virtual_ticks;
+    simulate(1000 * QUANTUM);
+    uint64_t most = 1000 * QUANTUM / BACKGROUND_SHARE;
+    assert_in_range(back->entry.virtual_ticks - before, most * 3 / 4, most * 5 / 4);
+    assert_true(chatty->worst_latency <= QUANTUM / BACKGROUND_SLICE + 200);
+    (void)other;
+
+    add_vm(256, 0, 0); /* computes; its slice is not cut short */
+    before = back->entry.virtual_ticks;
+    simulate(1000 * QUANTUM);
+    assert_in_range(back->entry.virtual_ticks - before, most / 4, most * 5 / 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -423,6 +449,7 @@ int main(void)
         cmocka_unit_test(test_wake_now_cuts_in),
         cmocka_unit_test(test_wake_now_cannot_starve),
         cmocka_unit_test(test_remove),
+        cmocka_unit_test(test_background_gets_its_share_and_the_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,7 +5,8 @@
 #
 #   // sources: mm/frame.c arch/host/memory.c
 #
-# "machine" there means all that the machine of tests/unit/machine.h is made of.
+# "machine" there means all that the machine of tests/unit/machine.h is made of, "supervisor" the
+# supervisor without its network, and the machine of tests/unit/fake_control.h for it.
 #
 # libfdt and LZ4 are always at hand. Sources are compiled as those of EL2 are, with the same
 # warnings.
@@ -40,8 +41,14 @@ MACHINE_SOURCES := $(addprefix tests/unit/,machine.c machine_check.c fake_block.
 	$(addprefix dev/virtual/,console.c nic.c switch.c vring.c) \
 	$(addprefix arch/host/,checksum.c context.c cpu.c irq.c memory.c stage2.c time.c)
 
+SUPERVISOR_SOURCES := guests/rt/http.c tests/unit/fake_control.c \
+	$(filter-out $(addprefix guests/supervisor/,connection.c control.c main.c server.c), \
+	$(sort $(wildcard guests/supervisor/*.c)))
+
 # $(call sources_of,FILE)
-sources_of = $(patsubst machine,$(MACHINE_SOURCES),$(shell sed -n '1,20s|^// sources: *||p' $(1)))
+sources_of = $(patsubst supervisor,$(SUPERVISOR_SOURCES),$(call machine_sources_of,$(1)))
+machine_sources_of = $(patsubst machine,$(MACHINE_SOURCES), \
+	$(shell sed -n '1,20s|^// sources: *||p' $(1)))
 
 # $(call host_program,PROGRAM,MAIN,KIND): KIND is unit or fuzz, and names the folder of objects.
 define host_program

@@ -35,7 +35,7 @@ int command_dispatch(const struct command *commands, const char *title, int argc
     }
     fprintf(to, "%s\n\n", title);
     for (const struct command *c = commands; c->name; c++) {
-        fprintf(to, "  %-9s %s\n", c->name, c->summary);
+        fprintf(to, "  %-10s %s\n", c->name, c->summary);
     }
     return help ? EXIT_CLEAN : EXIT_USAGE;
 }

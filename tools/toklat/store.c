@@ -9,12 +9,12 @@
 #include "tools/toklat/toklat.h"
 
 static const struct command commands[] = {
-    {"create", "makes an empty store", store_create_command},
-    {"info", "what it is, and how full", store_info_command},
-    {"list", "what is in it, a line a VM", store_list_command},
-    {"verify", "checks everything, and changes nothing", store_verify_command},
-    {"export", "copies VMs into an archive", store_export_command},
-    {"import", "adds an archive's VMs", store_import_command},
+    {"create", "makes an empty store", store_create_command, NULL},
+    {"info", "what it is, and how full", store_info_command, NULL},
+    {"list", "what is in it, a line a VM", store_list_command, NULL},
+    {"verify", "checks everything, and changes nothing", store_verify_command, NULL},
+    {"export", "copies VMs into an archive", store_export_command, NULL},
+    {"import", "adds an archive's VMs", store_import_command, NULL},
     {0},
 };
 

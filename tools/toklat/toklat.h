@@ -12,11 +12,15 @@
 
 #define TOKLAT_VERSION "0.3"
 
-/* Those of e2fsck. */
+/* Those of e2fsck, and between them what a machine can answer (docs/toklat.1). */
 enum {
     EXIT_CLEAN = 0,
-    EXIT_ERRORS = 4,
-    EXIT_OPERATIONAL = 8,
+    EXIT_REFUSED = 1,   /* by the machine, or it failed there */
+    EXIT_UNREACHED = 3, /* no machine is found, or it does not answer */
+    EXIT_ERRORS = 4,    /* in a store */
+    EXIT_NOT_FOUND = 5, /* a VM or an image */
+    EXIT_NOT_AUTHORISED = 6,
+    EXIT_OPERATIONAL = 8, /* a file or memory of this host; an answer that makes no sense */
     EXIT_USAGE = 16,
     EXIT_CANCELLED = 32,
 };
@@ -25,6 +29,7 @@ struct command {
     const char *name;
     const char *summary;
     int (*run)(int argc, char **argv); /* argv[0] is the command's name */
+    const char *usage;                 /* what its --help says; NULL: it has commands of its own */
 };
 
 /* Runs that of `commands` (the last has no name) which argv[1] names; `title` is the head of the
@@ -32,6 +37,9 @@ struct command {
 int command_dispatch(const struct command *commands, const char *title, int argc, char **argv);
 
 int store_command(int argc, char **argv);
+
+/* Those of `toklat` itself. */
+extern const struct command toklat_commands[];
 
 /* "toklat: ..." on stderr. */
 void complain(const char *format, ...) PRINTF(1, 2);
