@@ -4,14 +4,17 @@ each operation answers is looked at in test_api_yaml.py."""
 
 import contextlib
 import json
+import os
 import re
 import socket
+import subprocess
+import sys
 import time
 
 import pytest
 
 from api_client import Client, events
-from machine import Machine
+from machine import ROOT, Machine
 
 pytestmark = pytest.mark.own_machine
 
@@ -109,6 +112,16 @@ def test_connections_that_say_nothing_make_room(client):
             stack.enter_context(client.connect())
             assert client.ask("GET", "/v1/health", timeout=10)[0] == 200
         assert connections(client) <= CONNECTIONS + 2
+
+
+@pytest.mark.skipif(not os.access("/dev/net/tun", os.W_OK), reason="no /dev/net/tun")
+def test_half_open_connections_make_room(client):
+    """Of a machine of its own, as only packets that nobody's TCP sends can make them."""
+    flood = [ROOT / "tools/in-namespace", sys.executable, ROOT / "tests/system/syn_flood.py"]
+    done = subprocess.run(flood, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["answered"] == 20, done.stdout
+    assert client.ask("GET", "/v1/health")[0] == 200
 
 
 def test_a_head_has_five_seconds(client):
