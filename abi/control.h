@@ -2,9 +2,9 @@
 /*
  * vm_control: what the supervisor may ask of EL2, and what it is told.
  *
- * All structures are EL2's to write, at an address of the supervisor's memory that is a multiple of
- * 8; what is said of a VM is so at one moment, and may be past when the call returns. Operations
- * that act on a VM return when it is done, if need be after other VMs have run.
+ * All structures but toklat_load are EL2's to write, at any address of the supervisor's memory;
+ * what is said of a VM is so at one moment, and may be past when the call returns. Operations that
+ * act on a VM return when it is done, if need be after other VMs have run.
  */
 #ifndef ABI_CONTROL_H
 #define ABI_CONTROL_H
