@@ -23,7 +23,7 @@ SMP := 1
 DEPLOY := dts/web.dts
 IMAGES :=
 VMS := 1000
-STORE = build/store/$(basename $(notdir $(DEPLOY))).img
+STORE = build/store/$(basename $(notdir $(DEPLOY)))$(if $(filter uboot,$(BOOT)),-uboot).img
 PORT := 8080
 API_PORT := 8081
 APPEND :=
@@ -111,8 +111,10 @@ all: $(EL2_BIN) guests $(INITRD) $(TOOL) $(SLIP)
 
 run: run-$(if $(filter virt,$(BOARD)),virt,card)
 
+# U-Boot boots what its disk carries.
 run-virt: $(EL2_BIN) $(INITRD) $(TOOL) $(if $(filter uboot,$(BOOT)),$(UBOOT_DISK))
-	@TOKEN_FILE=$(TOKEN_FILE) RUN_FILE=build/run.json exec tools/run $(INITRD)
+	@TOKEN_FILE=$(TOKEN_FILE) RUN_FILE=build/run.json exec tools/run \
+		$(if $(filter uboot,$(BOOT)),$(BOOT_INITRD),$(INITRD))
 
 # What runs is a copy: the card that is flashed stays as it was made.
 run-card: $(CARD)
@@ -121,7 +123,7 @@ run-card: $(CARD)
 	@exec tools/run-board build/store/$(notdir $(CARD))
 
 debug: $(EL2_BIN) $(INITRD) $(TOOL) $(if $(filter uboot,$(BOOT)),$(UBOOT_DISK))
-	@exec tools/debug $(INITRD)
+	@exec tools/debug $(if $(filter uboot,$(BOOT)),$(BOOT_INITRD),$(INITRD))
 
 footprint: all
 	@tools/footprint --deploy $(DEPLOY) --vms $(VMS)

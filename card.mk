@@ -47,21 +47,22 @@ build/uboot/boot.scr: dts/boot.cmd build/uboot/variables
 	$(call say,MKIMAGE,$@) $(DATED) mkimage -A arm64 -O linux -T script -C none -n Toklat \
 		-d $< $@ >/dev/null
 
-FIT_PARTS := dts/toklat.its tools/make-fit $(EL2_BIN) $(INITRD) build/uboot/variables
+FIT_PARTS := dts/toklat.its tools/make-fit $(EL2_BIN) $(BOOT_INITRD) build/uboot/variables
 
 build/toklat-virt.itb: $(FIT_PARTS)
-	$(call say,MKIMAGE,$@) $(DATED) tools/make-fit $@ virt $(EL2_BIN) $(INITRD)
+	$(call say,MKIMAGE,$@) $(DATED) tools/make-fit $@ virt $(EL2_BIN) $(BOOT_INITRD)
 
 $(BOARDS:%=build/toklat-%.itb): build/toklat-%.itb: $(FIT_PARTS) build/trees/%-chosen.dtb
-	$(call say,MKIMAGE,$@) $(DATED) tools/make-fit $@ $* $(EL2_BIN) $(INITRD) \
+	$(call say,MKIMAGE,$@) $(DATED) tools/make-fit $@ $* $(EL2_BIN) $(BOOT_INITRD) \
 		build/trees/$*-chosen.dtb
 
 $(UBOOT_DISK): build/toklat-virt.itb build/uboot/boot.scr tools/make-card tools/make-boot-folder
-	$(Q)tools/make-boot-folder build/uboot/virt virt uboot $(INITRD)
+	$(Q)tools/make-boot-folder build/uboot/virt virt uboot $(BOOT_INITRD)
 	$(call say,CARD,$@) $(DATED) tools/make-card $@ build/uboot/virt --size 64M
 
 build/uboot/variables: FORCE
-	$(call remember,$(INITRD) $(APPEND) $(SOURCE_DATE_EPOCH) $(CC) $(CARD_SIZE) $(CARD_VMS))
+	$(call remember,$(BOOT_INITRD) $(APPEND) $(SOURCE_DATE_EPOCH) $(CC) $(CARD_SIZE) \
+		$(CARD_VMS))
 
 # --- Device trees and overlays --------------------------------------------------------------
 
@@ -118,14 +119,15 @@ build/u-boot-rpi3/.source build/u-boot-rpi4/.source: build/u-boot-rpi%/.source: 
 		usr/lib/u-boot/rpi_$*/u-boot.bin
 
 # build/toklat is tools/toklat.mk's, which is read later.
-CARD_PARTS := $(EL2_BIN) $(INITRD) build/toklat build/firmware/.source build/uboot/variables \
+CARD_PARTS := $(EL2_BIN) $(BOOT_INITRD) build/toklat \
+	build/firmware/.source build/uboot/variables \
 	$(OVERLAYS) dts/card/config.txt tools/make-card tools/make-boot-folder
 
 # $(call card,BOARD,BOOT,more of what is needed)
 define card
 build/toklat-$(1)$(if $(filter uboot,$(2)),-uboot).img: $$(CARD_PARTS) dts/card/$(2).txt $(3) \
 		$$(TREES_$(1):%=build/trees/%.dtb)
-	$$(Q)tools/make-boot-folder build/card/$(1)-$(2) $(1) $(2) $$(INITRD) \
+	$$(Q)tools/make-boot-folder build/card/$(1)-$(2) $(1) $(2) $$(BOOT_INITRD) \
 		$$(TREES_$(1):%=build/trees/%.dtb)
 	$$(call say,CARD,$$@) $(DATED) tools/make-card $$@ build/card/$(1)-$(2) \
 		--size $$(CARD_SIZE) --store-vms $$(CARD_VMS)

@@ -20,5 +20,13 @@ $(INITRD): $(DEPLOY) $(TOKEN_FILE) build/deploy/variables \
 		tools/make-deployment $(DEPLOY) $@ -DVMS=$(VMS) \
 		"-DTOKEN=\"token=$$(cat $(TOKEN_FILE))\""
 
+# What U-Boot and cards carry is the same each time that it is made: without a token, and so without
+# a supervisor.
+BOOT_INITRD := build/deploy/boot/$(notdir $(INITRD))
+
+$(BOOT_INITRD): $(DEPLOY) build/deploy/variables tools/make-deployment tools/make-initrd \
+		$(GUEST_IMAGES) $(if $(IMAGES),$(wildcard $(IMAGES)/*.elf))
+	$(call say,DEPLOY,$(DEPLOY)) tools/make-deployment $(DEPLOY) $@ -DVMS=$(VMS)
+
 build/deploy/variables: FORCE
 	$(call remember,$(DEPLOY) $(VMS) $(IMAGES))
