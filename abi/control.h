@@ -17,9 +17,7 @@
 #define TOKLAT_VM_PAUSE 3   /* (VM) -> 0; it keeps what it has, and runs no more until RESUME */
 #define TOKLAT_VM_RESUME 4  /* (VM) -> 0 */
 #define TOKLAT_VM_RESTART 5 /* (VM) -> 0; begins anew from its template, with a new generation */
-#define TOKLAT_VM_CHECKPOINT                                                                       \
-    6                          /* (VM) -> 0; its record is being written: toklat_vm.record tells   \
-                                */
+#define TOKLAT_VM_CHECKPOINT 6 /* (VM) -> 0; its record is being written: toklat_vm.record */
 #define TOKLAT_VM_CLONE 7      /* (VM) -> number of a new VM that goes on from where this one is */
 #define TOKLAT_VM_INPUT 8      /* (VM, address, bytes) -> bytes that its console took */
 #define TOKLAT_VM_READ 9       /* (first VM, address, count, flags) -> structs; x1: next VM, or 0 */
@@ -27,19 +25,17 @@
 #define TOKLAT_GROUP_SET 11    /* (group, what, value) -> 0 */
 #define TOKLAT_GROUP_DELETE 12 /* (group) -> 0; one that was loaded, and of which no VM exists */
 #define TOKLAT_MACHINE_READ 13 /* (address of struct toklat_machine) -> 0 */
-#define TOKLAT_JOURNAL_READ                                                                        \
-    14 /* (cursor, address, bytes) -> bytes; x1: next cursor, x2: the first */
-#define TOKLAT_IMAGE_BEGIN 15 /* (bytes) -> 0; memory for an image file; forgets an earlier one */
-#define TOKLAT_IMAGE_WRITE 16 /* (address, bytes) -> bytes of the file that are there now */
-#define TOKLAT_IMAGE_LOAD 17  /* (address of struct toklat_load) -> group; it boots its template */
+#define TOKLAT_JOURNAL_READ 14 /* (cursor, address, bytes) -> bytes; x1: next cursor, x2: first */
+#define TOKLAT_IMAGE_BEGIN 15  /* (bytes) -> 0; memory for an image file; forgets an earlier one */
+#define TOKLAT_IMAGE_WRITE 16  /* (address, bytes) -> bytes of the file that are there now */
+#define TOKLAT_IMAGE_LOAD 17   /* (address of struct toklat_load) -> group; it boots its template */
 #define TOKLAT_OPERATIONS 18
 
 #ifndef __ASSEMBLER__
 
 #include "abi/system_page.h"
 
-/* --- VMs ---------------------------------------------------------------------------------------
- */
+/* --- VMs ------------------------------------------------------------------------------------ */
 
 enum toklat_vm_state {
     TOKLAT_VM_DEFINED,  /* exists, and has not run yet */
@@ -82,8 +78,7 @@ struct toklat_vm {
     uint32_t rx_frames, tx_frames, rx_dropped, tx_dropped;
 };
 
-/* --- groups ------------------------------------------------------------------------------------
- */
+/* --- groups --------------------------------------------------------------------------------- */
 
 enum toklat_group_state {
     TOKLAT_GROUP_BOOTING, /* its template has not called checkpoint() yet */
@@ -144,8 +139,7 @@ struct toklat_load {
 /* IMAGE_BEGIN: the largest file. */
 #define TOKLAT_IMAGE_BYTES_MAX (2u * 1024 * 1024)
 
-/* --- the machine -------------------------------------------------------------------------------
- */
+/* --- the machine ---------------------------------------------------------------------------- */
 
 #define TOKLAT_CPUS_MAX 8
 
@@ -203,8 +197,7 @@ struct toklat_machine {
     uint64_t journal_first, journal_next; /* cursors */
 };
 
-/* --- the journal -------------------------------------------------------------------------------
- */
+/* --- the journal ---------------------------------------------------------------------------- */
 
 /* What happened, in order: a ring of entries of 8-byte alignment, the oldest of which go first. A
  * cursor counts bytes since the machine started. JOURNAL_READ gives whole entries from `cursor` on,

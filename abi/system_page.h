@@ -77,8 +77,7 @@ struct toklat_system_page {
     uint32_t reserved[2];
     volatile uint32_t console_in_put;   /* bytes that EL2 has put into console_in, modulo 2^32 */
     volatile uint32_t console_in_taken; /* the guest's: that it has taken */
-    volatile char
-        console_in[TOKLAT_CONSOLE_IN_BYTES]; /* byte n is at n % TOKLAT_CONSOLE_IN_BYTES */
+    volatile char console_in[TOKLAT_CONSOLE_IN_BYTES]; /* a ring: byte n is at n % its size */
 };
 
 _Static_assert(sizeof(struct toklat_peer) == 32, "published layout");
