@@ -113,7 +113,7 @@ static void tell_live(const struct group *g)
     const struct deployment_group *c = g->config;
     for (uint32_t n = c->first_vm; n < c->first_vm + c->count + c->reserve; n++) {
         const struct stub *s = vm_find(n);
-        struct vm *vm = s && (s->state == VM_LIVE || s->state == VM_PAUSED) ? s->vm : NULL;
+        struct vm *vm = s ? vm_of(s) : NULL;
         if (vm) {
             __atomic_store_n(&vm->limit_pages, g->limit_pages, __ATOMIC_RELAXED);
             __atomic_store_n(&vm->sched.weight, g->weight, __ATOMIC_RELAXED);

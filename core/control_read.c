@@ -21,11 +21,6 @@
 
 /* --- VMs ----------------------------------------------------------------------------------- */
 
-static struct vm *vm_of(const struct stub *s)
-{
-    return s->state == VM_LIVE || s->state == VM_PAUSED ? s->vm : NULL;
-}
-
 static enum toklat_vm_state live_state(const struct vm *vm)
 {
     if (vm->sched.state == SCHED_RUNNING) {

@@ -43,7 +43,7 @@ static struct vm *next_live(const struct group *g, uint32_t *n)
     uint32_t end = g->config->first_vm + g->config->count + g->config->reserve;
     while (*n < end) {
         struct stub *s = vm_find((*n)++);
-        if (s && (s->state == VM_LIVE || (s->state == VM_PAUSED && s->vm))) {
+        if (s && vm_of(s)) {
             return s->vm;
         }
     }

@@ -37,12 +37,17 @@ static void define_stubs(struct group *g)
     }
 }
 
+static void tell(const struct group *g, enum toklat_journal kind)
+{
+    journal_add(kind, 0, g->index, g->config->name, strlen(g->config->name));
+}
+
 void group_fail(struct group *g)
 {
     g->state = GROUP_FAILED;
     g->template = NULL;
     log_error("group %s: no template, its VMs do not start", g->config->name);
-    journal_add(TOKLAT_JOURNAL_FAILED, 0, g->index, g->config->name, strlen(g->config->name));
+    tell(g, TOKLAT_JOURNAL_FAILED);
 }
 
 void group_freeze(struct group *g)
@@ -54,7 +59,7 @@ void group_freeze(struct group *g)
     g->state = GROUP_READY;
     log_info("group %s: template of %u KiB in %u pages, %u VMs", g->config->name,
              vm->space.shared_pages * 4, vm->space.shared_pages, g->config->count);
-    journal_add(TOKLAT_JOURNAL_IMAGE, 0, g->index, g->config->name, strlen(g->config->name));
+    tell(g, TOKLAT_JOURNAL_IMAGE);
     if (g->config->start_at_boot && g->config->count) {
         g->start_next = 1;
         group_starts_due++;
@@ -335,7 +340,7 @@ enum err group_delete(unsigned index)
     }
     forget_template(g);
     log_info("group %s: deleted", g->config->name);
-    journal_add(TOKLAT_JOURNAL_DELETED, 0, index, g->config->name, strlen(g->config->name));
+    tell(g, TOKLAT_JOURNAL_DELETED);
     set_absent(index);
     return OK;
 }

@@ -99,17 +99,12 @@ static enum err write_as(struct vm *vm, uint32_t slot)
     return e;
 }
 
-static bool has_memory(const struct stub *s)
-{
-    return s->state == VM_LIVE || (s->state == VM_PAUSED && s->vm);
-}
-
 enum err operate_checkpoint(struct stub *s)
 {
     if (!store_takes_records()) {
         return ERR_UNSUPPORTED;
     }
-    enum err e = has_memory(s)                                    ? write_as(s->vm, s->number)
+    enum err e = vm_of(s)                                         ? write_as(s->vm, s->number)
                  : s->state == VM_STORED || s->state == VM_PAUSED ? OK
                                                                   : ERR_BUSY;
     if (e == OK) {
@@ -123,7 +118,7 @@ enum err operate_clone(struct stub *s, uint32_t *number)
     if (!store_takes_records()) {
         return ERR_UNSUPPORTED;
     }
-    if (!has_memory(s)) {
+    if (!vm_of(s)) {
         residence_want(s);
         return ERR_BUSY;
     }

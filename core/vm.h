@@ -198,6 +198,12 @@ static inline uint32_t vm_instance(const struct stub *s)
     return s->number ? s->number - groups[s->group].config->first_vm + 1 : 0;
 }
 
+/* The descriptor of a VM that is in memory, or NULL. */
+static inline struct vm *vm_of(const struct stub *s)
+{
+    return s->state == VM_LIVE || s->state == VM_PAUSED ? s->vm : NULL;
+}
+
 static inline struct console_owner vm_console_owner(const struct vm *vm)
 {
     return (struct console_owner){vm_group(vm)->config->name, vm_instance(vm->stub),

@@ -58,7 +58,7 @@ static inline int teardown_machine(void **state)
     }
     for (uint32_t n = 1; n < vm_table_size(); n++) {
         const struct stub *s = vm_find(n);
-        if (s && (s->state == VM_LIVE || (s->state == VM_PAUSED && s->vm))) {
+        if (s && vm_of(s)) {
             census_add(&s->vm->space, false);
         }
     }
