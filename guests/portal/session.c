@@ -369,14 +369,5 @@ static err_t accepted(void *arg, struct tcp_pcb *pcb, err_t err)
 
 bool session_listen(void)
 {
-    struct tcp_pcb *pcb = tcp_new();
-    if (pcb == NULL || tcp_bind(pcb, IP_ADDR_ANY, 80) != ERR_OK) {
-        return false;
-    }
-    struct tcp_pcb *listener = tcp_listen(pcb);
-    if (listener == NULL) {
-        return false;
-    }
-    tcp_accept(listener, accepted);
-    return true;
+    return tcp_listen_on(80, accepted, NULL);
 }

@@ -15,9 +15,13 @@ static inline struct toklat_system_page *system_page(void)
     return (struct toklat_system_page *)TOKLAT_SYSTEM_PAGE;
 }
 
-/* x1 to x3 may hold further results, which nothing here needs; x4 to x30 are preserved. */
-static inline int64_t hypercall(uint64_t function, uint64_t a1, uint64_t a2, uint64_t a3,
-                                uint64_t a4, uint64_t a5)
+/* What x1 to x3 hold after a call; x4 to x30 are preserved. */
+struct hypercall_more {
+    uint64_t x1, x2, x3;
+};
+
+static inline int64_t hypercall_with_more(uint64_t function, uint64_t a1, uint64_t a2, uint64_t a3,
+                                          uint64_t a4, uint64_t a5, struct hypercall_more *more)
 {
     register uint64_t x0 __asm__("x0") = function;
     register uint64_t x1 __asm__("x1") = a1;
@@ -29,7 +33,15 @@ static inline int64_t hypercall(uint64_t function, uint64_t a1, uint64_t a2, uin
                      : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)
                      : "r"(x4), "r"(x5)
                      : "memory");
+    *more = (struct hypercall_more){x1, x2, x3};
     return (int64_t)x0;
+}
+
+static inline int64_t hypercall(uint64_t function, uint64_t a1, uint64_t a2, uint64_t a3,
+                                uint64_t a4, uint64_t a5)
+{
+    struct hypercall_more more;
+    return hypercall_with_more(function, a1, a2, a3, a4, a5, &more);
 }
 
 /* Sleeps until an unmasked event or for `timeout_ns` of wall time; returns the events, cleared. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A TCP server in one call.
+ * TCP servers in one call.
  */
 #include "guests/rt/tcp.h"
 
@@ -18,7 +18,7 @@ static err_t accepted(void *received, struct tcp_pcb *pcb, err_t err)
     return ERR_OK;
 }
 
-bool tcp_serve(uint16_t port, tcp_recv_fn received)
+bool tcp_listen_on(uint16_t port, tcp_accept_fn accept, void *arg)
 {
     struct tcp_pcb *listener = NULL;
     struct tcp_pcb *pcb = tcp_new();
@@ -32,7 +32,12 @@ bool tcp_serve(uint16_t port, tcp_recv_fn received)
         tcp_close(pcb);
         return false;
     }
-    tcp_arg(listener, (void *)received);
-    tcp_accept(listener, accepted);
+    tcp_arg(listener, arg);
+    tcp_accept(listener, accept);
     return true;
+}
+
+bool tcp_serve(uint16_t port, tcp_recv_fn received)
+{
+    return tcp_listen_on(port, accepted, (void *)received);
 }

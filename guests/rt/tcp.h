@@ -24,8 +24,12 @@ static inline void tcp_set_first_rto(struct tcp_pcb *pcb, uint32_t ms)
     pcb->sv = pcb->rto;
 }
 
-/* Listens on a port of this VM's address. What comes on a connection goes to `received`, as lwIP's
- * tcp_recv() has it, with NULL as its first argument until tcp_arg() is called. Call after
+/* Listens on a port of this VM's address; `accepted`, and what it accepts, has the argument `arg`.
+ * False: lwIP has no memory, or the port is taken. */
+bool tcp_listen_on(uint16_t port, tcp_accept_fn accepted, void *arg);
+
+/* The same for who needs no more than data. What comes on a connection goes to `received`, as
+ * lwIP's tcp_recv() has it, with NULL as its first argument until tcp_arg() is called. Call after
  * net_init(). False: lwIP has no memory, or the port is taken. */
 bool tcp_serve(uint16_t port, tcp_recv_fn received);
 
