@@ -84,13 +84,18 @@ void residence_park(struct vm *vm, const uint8_t *frame, size_t bytes)
     }
 }
 
+static uint32_t room(void)
+{
+    return (uint32_t)MAX(1u, MIN(ROOM_FRAMES, gatekeeper.limits.floor));
+}
+
 static void wait_for_room(struct vm *vm)
 {
     residence_counters.out_of_room++;
     vm->wait = WAIT_ROOM;
     list_push_back(&run_this()->hungry, &vm->link);
     move_spill();
-    gate_poke(&gatekeeper);
+    gate_starve(&gatekeeper, room(), counter_now());
 }
 
 static void block(struct vm *vm, enum vm_wait wait)
@@ -219,19 +224,21 @@ static void fetched(struct store_io *io, enum err e)
 /* Whether frames are free, in the caches of other CPUs if not here. */
 static bool has_room(void)
 {
-    return frame_count(FRAME_FREE) >= MIN(ROOM_FRAMES, gatekeeper.limits.floor);
+    return frame_count(FRAME_FREE) >= room();
 }
 
-/* Whether frames or buffers will become free: somebody will leave, or something has been read. */
-static bool others_leave(void)
+/* Whether frames or buffers will become free for `vm`: another will leave, or something has been
+ * read. */
+static bool others_leave(const struct vm *vm)
 {
-    return transit_reads() || (store_takes_records() &&
-                               (gatekeeper.leaving_count || gate_somebody_idles(&gatekeeper)));
+    return transit_reads() ||
+           (store_takes_records() &&
+            (gatekeeper.leaving_count || gate_others_can_leave(&gatekeeper, &vm->gate)));
 }
 
-static bool room_comes(void)
+static bool room_comes(const struct vm *vm)
 {
-    return has_room() || others_leave();
+    return has_room() || others_leave(vm);
 }
 
 bool residence_wait_for_room(struct vm *vm)
@@ -240,7 +247,7 @@ bool residence_wait_for_room(struct vm *vm)
         block_elsewhere(vm, WAIT_ROOM, MOVE_ROOM);
         return true;
     }
-    if (!room_comes()) {
+    if (!room_comes(vm)) {
         return false;
     }
     block(vm, WAIT_ROOM);
@@ -250,7 +257,7 @@ bool residence_wait_for_room(struct vm *vm)
 
 void residence_queue_for_room(struct vm *vm)
 {
-    if (residence_stopping || room_comes()) { /* who waits is written as well */
+    if (residence_stopping || room_comes(vm)) { /* who waits is written as well */
         wait_for_room(vm);
     } else {
         vm_kill(vm, "out of memory");
@@ -260,17 +267,18 @@ void residence_queue_for_room(struct vm *vm)
 void fetch_work(void)
 {
     struct list *hungry = &run_this()->hungry;
-    if (list_empty(hungry)) {
-        return;
-    }
-    bool room = has_room();
-    while (!list_empty(hungry) && (room || !others_leave())) {
+    while (!list_empty(hungry)) {
         struct vm *vm = list_first(hungry, struct vm, link);
+        bool goes_on = has_room();
+        if (!goes_on && others_leave(vm)) {
+            return;
+        }
         list_remove(&vm->link);
-        if (room) {
+        if (goes_on) {
             run_go_on(vm);
         } else {
             vm_kill(vm, "out of memory");
         }
     }
+    gate_fed(&gatekeeper);
 }

@@ -2,11 +2,9 @@
 /*
  * The gatekeeper.
  *
- * Invariants: a resident is in `busy` or in one of `idle` exactly while its state says so, a waiter
- * in `waiting` or `ahead` likewise, and in no list otherwise. Nobody idles in a nearer class than
- * the time that remains: as it passes, the class is left too far. So whoever comes first in the
- * furthest class, and still belongs there, remains idle for at least half as long as anyone. Before
- * the owner is asked for a VM it counts as on its way, so the owner may finish at once.
+ * Invariants: a waiter is in `waiting` or `ahead` exactly while its state says so, and in no list
+ * otherwise. Before the owner is asked for a VM it counts as on its way, so the owner may finish at
+ * once.
  *
  * What is read of another CPU's pool may have changed since: it says whom to ask, and whoever is
  * asked looks again. A pool that becomes useful just as `hungry` is set is found at the end of the
@@ -16,20 +14,9 @@
 
 #include "arch/time.h"
 
-#define STEPS_MAX 64 /* of eviction in a run */
-
-static void pool_init(struct gate_pool *p)
-{
-    *p = (struct gate_pool){0};
-    list_init(&p->busy);
-    for (unsigned class = 0; class < GATE_CLASSES; class ++) {
-        list_init(&p->idle[class]);
-    }
-}
-
 void gate_add_pool(struct gate *g, unsigned cpu, struct gate_pool *p)
 {
-    pool_init(p);
+    gate_pool_init(p);
     g->pools[cpu] = p;
 }
 
@@ -47,17 +34,20 @@ static struct gate_waiter *first_waiter(const struct list *queue)
     return list_first(queue, struct gate_waiter, link);
 }
 
-static struct gate_resident *first_resident(const struct list *l)
-{
-    return list_first(l, struct gate_resident, link);
-}
-
 static void enqueue(struct list *queue, struct gate_waiter *w, uint32_t frames, uint64_t now)
 {
     w->frames = frames;
     w->since = now;
     w->why = GATE_ORDER;
     list_push_back(queue, &w->link);
+}
+
+/* Somebody will wait for frames. */
+static void begin_patience(struct gate *g, uint64_t now)
+{
+    if (list_empty(&g->waiting) && !g->starving) {
+        g->patience_from = now;
+    }
 }
 
 void gate_want(struct gate *g, struct gate_waiter *w, uint32_t frames, uint64_t now)
@@ -68,9 +58,7 @@ void gate_want(struct gate *g, struct gate_waiter *w, uint32_t frames, uint64_t 
     if (w->state == GATE_AHEAD) {
         list_remove(&w->link);
     }
-    if (list_empty(&g->waiting)) {
-        g->patience_from = now;
-    }
+    begin_patience(g, now);
     enqueue(&g->waiting, w, frames, now);
     w->state = GATE_QUEUED;
     g->waiting_count++;
@@ -100,16 +88,10 @@ void gate_forget(struct gate *g, struct gate_waiter *w)
     g->own.due = true;
 }
 
-static void push_busy(struct gate_pool *p, struct gate_resident *r)
-{
-    r->state = GATE_BUSY;
-    list_push_back(&p->busy, &r->link);
-}
-
 void gate_enter(struct gate *g, struct gate_resident *r, uint32_t frames)
 {
     r->frames = frames;
-    push_busy(&g->own, r);
+    gate_push_busy(&g->own, r);
     g->resident_count++;
     g->own.due = true;
 }
@@ -140,64 +122,6 @@ void gate_remove(struct gate *g, struct gate_resident *r)
     g->own.due = true;
 }
 
-static unsigned class_of(uint64_t deadline, uint64_t now)
-{
-    uint64_t remains = deadline > now ? deadline - now : 0;
-    return (unsigned)__builtin_clzll(remains | 1);
-}
-
-/* As list_remove and list_push_back, in fewer instructions. */
-static void move(struct list *e, struct list *to)
-{
-    struct list *next = e->next, *prev = e->prev;
-    prev->next = next;
-    next->prev = prev;
-    list_push_back(to, e);
-}
-
-static void move_to_idle(struct gate_pool *p, struct gate_resident *r, unsigned class)
-{
-    move(&r->link, &p->idle[class]);
-    p->idle_classes |= 1ull << class;
-}
-
-void gate_make_idle(struct gate_pool *p, struct gate_resident *r, uint64_t deadline, uint64_t now)
-{
-    move_to_idle(p, r, class_of(deadline, now));
-    r->deadline = deadline;
-    r->state = GATE_IDLE;
-    if (unlikely(p->hungry)) {
-        p->due = true;
-    }
-}
-
-void gate_make_busy(struct gate_pool *p, struct gate_resident *r)
-{
-    move(&r->link, &p->busy);
-    r->state = GATE_BUSY;
-    if (unlikely(p->hungry)) {
-        p->due = true;
-    }
-}
-
-void gate_quit(struct gate_resident *r)
-{
-    if (r->state > GATE_MOVING) {
-        list_remove(&r->link);
-        r->spared = r->state == GATE_SPARED;
-        r->state = GATE_MOVING;
-    }
-}
-
-void gate_join(struct gate_pool *p, struct gate_resident *r)
-{
-    if (r->state == GATE_MOVING && r->spared) {
-        r->state = GATE_SPARED;
-    } else if (r->state == GATE_MOVING) {
-        push_busy(p, r);
-    }
-}
-
 static void end_leaving(struct gate *g, uint32_t frames)
 {
     g->leaving_count--;
@@ -215,8 +139,15 @@ void gate_left(struct gate *g, struct gate_resident *r)
 void gate_kept(struct gate *g, struct gate_resident *r)
 {
     end_leaving(g, r->frames);
-    push_busy(&g->own, r);
+    gate_push_busy(&g->own, r);
     g->counters.kept++;
+}
+
+void gate_starve(struct gate *g, uint32_t frames, uint64_t now)
+{
+    begin_patience(g, now);
+    g->starving = frames;
+    gate_poke(g);
 }
 
 void gate_poke(struct gate *g)
@@ -354,42 +285,15 @@ void gate_given(struct gate *g, unsigned cpu, struct gate_resident *r)
     }
 }
 
-/* The first of the furthest class, for which empty classes are dropped and whom time has brought
- * nearer is sorted in again. NULL: nobody idles, or `steps` are used up. */
-static struct gate_resident *first_idle(struct gate_pool *p, uint64_t now, unsigned steps)
-{
-    for (; p->idle_classes && steps > 0; steps--) {
-        unsigned class = (unsigned)__builtin_ctzll(p->idle_classes);
-        struct list *l = &p->idle[class];
-        if (list_empty(l)) {
-            p->idle_classes &= p->idle_classes - 1;
-            continue;
-        }
-        struct gate_resident *r = first_resident(l);
-        unsigned belongs = class_of(r->deadline, now);
-        if (belongs <= class) {
-            return r;
-        }
-        move_to_idle(p, r, belongs);
-    }
-    return NULL;
-}
-
-struct gate_resident *gate_first(struct gate_pool *p, bool busy, uint64_t now)
-{
-    struct gate_resident *r = first_idle(p, now, STEPS_MAX);
-    return r || !busy || list_empty(&p->busy) ? r : first_resident(&p->busy);
-}
-
 /* One step towards an eviction from the own pool: sorts, or asks. */
 static bool evict_idle(struct gate *g, uint64_t now)
 {
-    if (!first_idle(&g->own, now, 1)) {
+    if (!gate_first_idle(&g->own, now, 1)) {
         return true;
     }
     unsigned class = (unsigned)__builtin_ctzll(g->own.idle_classes);
     struct list *l = &g->own.idle[class];
-    return evict(g, first_resident(l), l,
+    return evict(g, gate_first_of(l), l,
                  class ? &g->counters.evicted_timed : &g->counters.evicted_idle);
 }
 
@@ -410,14 +314,13 @@ static unsigned idlest(const struct gate *g)
     return best;
 }
 
-bool gate_somebody_idles(const struct gate *g)
+bool gate_others_can_leave(const struct gate *g, const struct gate_resident *r)
 {
-    return idlest(g) < CPUS_MAX;
-}
-
-static bool has_busy(const struct gate_pool *p)
-{
-    return p && __atomic_load_n(&p->busy.next, __ATOMIC_RELAXED) != &p->busy;
+    bool can = gate_has_busy(&g->own, r) || idlest(g) < CPUS_MAX;
+    for (unsigned cpu = 1; cpu < CPUS_MAX; cpu++) {
+        can |= gate_has_busy(g->pools[cpu], NULL);
+    }
+    return can;
 }
 
 /* Asks for whoever has been busy for the longest on a CPU: on each in turn. */
@@ -425,10 +328,10 @@ static bool evict_busy(struct gate *g)
 {
     for (unsigned i = 0; i < CPUS_MAX; i++) {
         unsigned cpu = (g->busy_from + i) % CPUS_MAX;
-        if (has_busy(g->pools[cpu])) {
+        if (gate_has_busy(g->pools[cpu], NULL)) {
             g->busy_from = cpu + 1;
             return cpu ? ask(g, cpu, true)
-                       : evict(g, first_resident(&g->own.busy), &g->own.busy,
+                       : evict(g, gate_first_of(&g->own.busy), &g->own.busy,
                                &g->counters.evicted_busy);
         }
     }
@@ -447,8 +350,11 @@ static void set_hungry(struct gate *g, bool hungry)
 /* False: enough are leaving, or nobody can. */
 static bool evict_step(struct gate *g, uint64_t now)
 {
-    bool wanted = !list_empty(&g->waiting) &&
-                  !will_have_free(g, g->limits.floor + first_waiter(&g->waiting)->frames);
+    uint64_t frames = g->starving;
+    if (!list_empty(&g->waiting)) {
+        frames = MAX(frames, g->limits.floor + first_waiter(&g->waiting)->frames);
+    }
+    bool wanted = frames && !will_have_free(g, frames);
     bool low = g->evicting && !will_have_free(g, g->limits.high);
     if (g->evict_later || !(wanted || low)) {
         return false;
@@ -481,8 +387,8 @@ void gate_run(struct gate *g, uint64_t now)
     admit_ahead(g, &left);
     g->evicting = !has_free(g, g->evicting ? g->limits.high : g->limits.low);
     unsigned steps = 0;
-    while (steps < STEPS_MAX && evict_step(g, now)) {
+    while (steps < GATE_STEPS_MAX && evict_step(g, now)) {
         steps++;
     }
-    g->own.due |= left == 0 || steps == STEPS_MAX;
+    g->own.due |= left == 0 || steps == GATE_STEPS_MAX;
 }

@@ -10,10 +10,10 @@
  * Admission is first in, first out, while the frames that a VM needs are free above a floor.
  * Eviction takes the idle first: those that wait for no time, the longest idle ones before others;
  * then those whose deadline is furthest away, up to a factor of two in what remains. When nobody is
- * idle and the first of the queue lacks frames, the VM that has been busy for the longest goes,
- * once `patience` has passed since the queue was empty, since its first was admitted and since the
- * last arrival. So whoever has arrived and does not idle may work for `patience`, and a waiter with
- * n before it is admitted within
+ * idle and the first of the queue lacks frames, or a resident does (it starves), the VM that has
+ * been busy for the longest goes, once `patience` has passed since nobody waited for frames, since
+ * the first of the queue was admitted and since the last arrival. So whoever has arrived and does
+ * not idle may work for `patience`, and a waiter with n before it is admitted within
  *
  *       (n + 1) * (patience + the time that one takes to arrive and its victims take to leave)
  *
@@ -36,31 +36,7 @@
 #ifndef SCHED_GATEKEEPER_H
 #define SCHED_GATEKEEPER_H
 
-#include "core/base/list.h"
-#include "core/base/types.h"
-
-/* Of the idle, by the leading zeros of the ticks that remain: the furthest first. TICKS_NEVER is in
- * the first, with all from 2^63. */
-#define GATE_CLASSES 64
-
-/* A resident VM's part. Zeroed: not under the gatekeeper's eyes (never evicted). */
-struct gate_resident {
-    struct list link;  /* in `busy` or one of `idle`, while it is that */
-    uint64_t deadline; /* physical ticks, while it is idle; TICKS_NEVER */
-    uint32_t frames;   /* that are free when it has left; the owner's to change until it leaves */
-    uint8_t state;     /* enum gate_residence */
-    bool spared;       /* while it moves: it was GATE_SPARED */
-};
-
-/* gate_idle has something to do for all above GATE_MOVING, gate_wake for all above GATE_BUSY. */
-enum gate_residence {
-    GATE_APART,
-    GATE_LEAVING,
-    GATE_MOVING, /* between two pools */
-    GATE_BUSY,
-    GATE_IDLE,
-    GATE_SPARED, /* evict said GATE_NEVER, and it has neither woken nor idled since */
-};
+#include "sched/gate_pool.h"
 
 /* A VM that is out and wants in. */
 struct gate_waiter {
@@ -100,14 +76,6 @@ struct gate_ops {
     enum gate_answer (*ask)(unsigned cpu, bool busy);
 };
 
-/* The residents of one CPU. */
-struct gate_pool {
-    struct list idle[GATE_CLASSES], busy; /* in order of becoming that */
-    uint64_t idle_classes; /* a bit for each list that is perhaps not empty; all CPUs may read it */
-    bool hungry;           /* the gatekeeper looked for somebody to evict, and found nobody */
-    bool due;              /* it has something to look at */
-};
-
 /* What a VM that another CPU was asked for is thought to free, and how many each is asked for. */
 #define GATE_ASKED_FRAMES 24u
 #define GATE_ASKED_MAX 16u
@@ -139,9 +107,10 @@ struct gate {
     uint32_t leaving_count;  /* with those that other CPUs were asked for */
     uint32_t resident_count; /* with those that leave */
     uint32_t asked[CPUS_MAX];
+    uint32_t starving;  /* frames without which a resident cannot go on, or 0 */
     unsigned busy_from; /* the CPU that is asked for somebody busy next */
     uint64_t arriving_frames, leaving_frames;
-    uint64_t patience_from; /* `waiting` was empty, or moved, or somebody arrived */
+    uint64_t patience_from; /* nobody waited or starved, or `waiting` moved, or somebody arrived */
     uint64_t deadline;
     bool evicting;    /* `low` was met, `high` not yet */
     bool arrived;     /* somebody has, since gate_run looked */
@@ -177,35 +146,6 @@ void gate_enter(struct gate *g, struct gate_resident *r, uint32_t frames);
  * leaves. Harmless when it is not. */
 void gate_remove(struct gate *g, struct gate_resident *r);
 
-/* gate_idle and gate_wake for one that is concerned. */
-void gate_make_idle(struct gate_pool *p, struct gate_resident *r, uint64_t deadline, uint64_t now);
-void gate_make_busy(struct gate_pool *p, struct gate_resident *r);
-
-/* A resident VM of this CPU idles until `deadline`, TICKS_NEVER: until an event; or has woken.
- * Neither does anything for one that is not under the gatekeeper's eyes, or that leaves. */
-static inline void gate_idle(struct gate_pool *p, struct gate_resident *r, uint64_t deadline,
-                             uint64_t now)
-{
-    if (r->state > GATE_MOVING) {
-        gate_make_idle(p, r, deadline, now);
-    }
-}
-
-static inline void gate_wake(struct gate_pool *p, struct gate_resident *r)
-{
-    if (r->state > GATE_BUSY) {
-        gate_make_busy(p, r);
-    }
-}
-
-/* A resident leaves this CPU's pool, and joins another's, busy or spared. Neither does anything for
- * one that is not under the gatekeeper's eyes. Not while it leaves for the store. */
-void gate_quit(struct gate_resident *r);
-void gate_join(struct gate_pool *p, struct gate_resident *r);
-
-/* Who should leave this CPU's pool first, of the idle or the busy; NULL: nobody just now. */
-struct gate_resident *gate_first(struct gate_pool *p, bool busy, uint64_t now);
-
 /* CPU `cpu`, which was asked, has given `r` up, which has joined the gatekeeper's own pool; if it
  * is busy it is asked to leave at once. Or nobody, NULL. */
 void gate_given(struct gate *g, unsigned cpu, struct gate_resident *r);
@@ -214,8 +154,18 @@ void gate_given(struct gate *g, unsigned cpu, struct gate_resident *r);
 void gate_left(struct gate *g, struct gate_resident *r);
 void gate_kept(struct gate *g, struct gate_resident *r);
 
-/* Whether there may be somebody idle, on whatever CPU. */
-bool gate_somebody_idles(const struct gate *g);
+/* A resident cannot go on until `frames` are free: somebody leaves for it, as for the first of the
+ * queue, until gate_fed is called. Not 0, and not above `low`. */
+void gate_starve(struct gate *g, uint32_t frames, uint64_t now);
+
+static inline void gate_fed(struct gate *g)
+{
+    g->starving = 0;
+}
+
+/* Whether there may be somebody beside `r`, on whatever CPU, who can be asked to leave: now, or
+ * when it has been busy for long enough. */
+bool gate_others_can_leave(const struct gate *g, const struct gate_resident *r);
 
 /* Frames or means have changed: gate_run has something to do again. */
 void gate_poke(struct gate *g);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""make bench-smp: a short run. What the host gave its CPUs is not asked: the host of a test may have
-other work."""
+"""make bench-smp: a short run. What the host gave its CPUs is not asked: the host of a test may
+have other work."""
 
 import json
 import subprocess

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// sources: sched/gatekeeper.c
+// sources: sched/gatekeeper.c sched/gate_pool.c
 /*
  * The gatekeeper, one promise a test. The owner is a row of VMs of known sizes on a machine of
  * 1,000 frames; it notes who was asked for, and answers as the test says.
@@ -424,6 +424,39 @@ static void patience_only_for_the_queue(void **state)
     assert_false(gate.own.due); /* somebody was found */
 }
 
+/* Who is resident and has no frame to go on with is waited for as whoever is out. */
+static void starving_ones_are_fed(void **state)
+{
+    (void)state;
+    enter(0, 9, 100);
+    free_frames = 0;
+    run();
+    gate_starve(&gate, 30, now);
+    assert_true(gate.own.due);
+    run();
+    assert_int_equal(evicted_count, 0);
+    assert_int_equal(gate_deadline(&gate), now + limits.patience);
+    now += limits.patience - 1;
+    gate_starve(&gate, 30, now); /* another: the patience has begun */
+    run();
+    assert_int_equal(evicted_count, 0);
+    now++;
+    run();
+    ASSERT_LIST(evicted, 0); /* the longest busy; one is enough */
+    leave(0);
+    run_while_due();
+    ASSERT_LIST(evicted, 0);
+    gate_fed(&gate);
+    free_frames = 0;
+    now += 2 * limits.patience;
+    run();
+    ASSERT_LIST(evicted, 0); /* low, but nobody starves */
+    gate_starve(&gate, 30, now);
+    idle(5, now + 1);
+    run();
+    ASSERT_LIST(evicted, 0, 5); /* who idles leaves at once */
+}
+
 /* Calls `f`, after which gate_run has something to look at. */
 #define ASSERT_MAKES_DUE(f)                                                                        \
     do {                                                                                           \
@@ -642,6 +675,7 @@ int main(void)
         TEST(low_and_high),
         TEST(busy_ones_after_patience),
         TEST(patience_only_for_the_queue),
+        TEST(starving_ones_are_fed),
         TEST(changes_make_due),
         TEST(eviction_never),
         TEST(eviction_later),

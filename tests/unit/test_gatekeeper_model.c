@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// sources: sched/gatekeeper.c
+// sources: sched/gatekeeper.c sched/gate_pool.c
 /*
  * Random lives of many VMs on a machine of few frames, against a model that knows of each VM where
  * it is and since when. Whoever the gatekeeper asks for is compared with a search through all; now
@@ -37,9 +37,11 @@ static struct gate gate;
 static struct gate_limits limits;
 static uint64_t total, taken, promised, going; /* frames: of all, used, of ARRIVING, of LEAVING */
 static uint64_t now, changes, last_arrival;
-static uint64_t first_since; /* when the queue was empty last, or moved */
+static uint64_t first_since; /* when nobody waited or starved last, or the queue moved */
+static uint32_t starving;
 static unsigned count[PLACES];
-static unsigned seen_idle, seen_timed, seen_busy, seen_below_floor, seen_ahead, settled;
+static unsigned seen_idle, seen_timed, seen_busy, seen_starving, seen_below_floor, seen_ahead;
+static unsigned settled;
 static bool obliging; /* the owner does what it is asked for */
 
 static unsigned pick(unsigned n)
@@ -144,7 +146,7 @@ static enum gate_answer fake_admit(struct gate_waiter *w)
     enum gate_answer answer = pick_answer(false);
     if (answer == GATE_STARTED) {
         seen_ahead += was == AHEAD;
-        first_since = now;
+        first_since = was == QUEUED ? now : first_since;
         promised += w->frames;
         put(i, ARRIVING);
         if (pick(8) == 0) {
@@ -182,8 +184,10 @@ static void check_busy_victim(unsigned i)
     assert_int_equal(count[IDLE], 0);
     assert_int_equal(i, oldest(BUSY));
     unsigned head = oldest(QUEUED);
-    assert_true(head < VMS);
-    assert_true(total - taken + going < promised + limits.floor + vms[head].w.frames);
+    assert_true(head < VMS || starving);
+    uint64_t frames = head < VMS ? limits.floor + vms[head].w.frames : 0;
+    assert_true(total - taken + going < promised + MAX(frames, starving));
+    seen_starving += starving > frames;
     assert_true(now - first_since >= limits.patience);
     assert_true(now - last_arrival >= limits.patience);
     seen_busy++;
@@ -331,9 +335,22 @@ static void do_want(unsigned i)
     }
     gate_want(&gate, &v->w, frames, now);
     if (v->place == OUT || v->place == AHEAD) {
-        first_since = count[QUEUED] ? first_since : now;
+        first_since = count[QUEUED] || starving ? first_since : now;
         put(i, QUEUED);
     }
+}
+
+static void do_starve(void)
+{
+    first_since = count[QUEUED] || starving ? first_since : now;
+    starving = 1 + pick((unsigned)limits.low);
+    gate_starve(&gate, starving, now);
+}
+
+static void do_feed(void)
+{
+    starving = 0;
+    gate_fed(&gate);
 }
 
 static void do_forget(unsigned i)
@@ -394,7 +411,7 @@ static void do_enter(unsigned i)
 
 static void do_grow(unsigned i)
 {
-    if (vms[i].place == BUSY && total - taken > limits.low) {
+    if (vms[i].place == BUSY && total - taken > (starving ? 1 : limits.low)) {
         vms[i].frames++;
         vms[i].r.frames++;
         taken++;
@@ -420,7 +437,7 @@ static void step(unsigned idle_share)
 {
     unsigned what = pick(100), i = pick(VMS);
     now += pick(3) ? 0 : pick(20);
-    if (what < 18) {
+    if (what < 18 && (!starving || pick(8) == 0)) {
         do_want(i);
     } else if (what < 20) {
         do_forget(i);
@@ -436,8 +453,10 @@ static void step(unsigned idle_share)
         do_grow(i);
     } else if (what < 80) {
         finish_one(what & 1 ? ARRIVING : LEAVING);
-    } else if (what < 84) {
+    } else if (what < 83) {
         gate_poke(&gate);
+    } else if (what < 84) {
+        starving ? do_feed() : do_starve();
     } else if (gate.own.due || now >= gate_deadline(&gate)) {
         run();
     }
@@ -448,6 +467,7 @@ static void step(unsigned idle_share)
 static void settle(void)
 {
     obliging = true;
+    do_feed();
     gate_poke(&gate);
     for (unsigned n = 0; n < VMS; n++) {
         if (vms[n].place == SPARED) {
@@ -480,6 +500,7 @@ static void live(unsigned seed, uint64_t frames, unsigned idle_share)
     total = frames;
     taken = promised = going = changes = last_arrival = first_since = 0;
     now = 1000;
+    starving = 0;
     limits = (struct gate_limits){.floor = frames / 16,
                                   .low = frames / 10,
                                   .high = frames / 8,
@@ -499,7 +520,8 @@ static void live(unsigned seed, uint64_t frames, unsigned idle_share)
 static int start(void **state)
 {
     (void)state;
-    seen_idle = seen_timed = seen_busy = seen_below_floor = seen_ahead = settled = 0;
+    seen_idle = seen_timed = seen_busy = seen_starving = seen_below_floor = seen_ahead = 0;
+    settled = 0;
     return 0;
 }
 
@@ -529,6 +551,7 @@ static void seldom_idle(void **state)
         live(seed, 100 * seed, 1);
     }
     assert_true(seen_busy > 100);
+    assert_true(seen_starving > 20);
 }
 
 int main(void)

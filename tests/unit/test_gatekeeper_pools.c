@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-// sources: sched/gatekeeper.c
+// sources: sched/gatekeeper.c sched/gate_pool.c
 /*
  * The gatekeeper and the residents of other CPUs: whom it asks for, and what it makes of answers.
  * The machine has 1,000 frames and three CPUs; VM i is at home on CPU i % 3.
@@ -179,12 +179,31 @@ static void asks_each_for_so_many(void **state)
     assert_int_equal(gate.asked[1], GATE_ASKED_MAX);
     assert_int_equal(gate.asked[2], GATE_ASKED_MAX);
     assert_int_equal(asked_count, 2 * GATE_ASKED_MAX);
-    assert_false(gate_somebody_idles(&gate)); /* whom it could ask for now */
     gate_given(&gate, 1, NULL);
-    assert_true(gate_somebody_idles(&gate));
     assert_true(gate.own.due);
     run();
     assert_int_equal(gate.asked[1], GATE_ASKED_MAX);
+}
+
+static void others_can_leave(void **state)
+{
+    (void)state;
+    assert_false(gate_others_can_leave(&gate, &vms[0].r));
+    enter(0);
+    assert_false(gate_others_can_leave(&gate, &vms[0].r));
+    assert_true(gate_others_can_leave(&gate, &vms[1].r));
+    enter(3); /* busy beside it */
+    assert_true(gate_others_can_leave(&gate, &vms[0].r));
+    assert_true(gate_others_can_leave(&gate, &vms[3].r));
+    gate_remove(&gate, &vms[3].r);
+    enter(1); /* busy elsewhere */
+    assert_true(gate_others_can_leave(&gate, &vms[0].r));
+    idle(1, TICKS_NEVER);
+    assert_true(gate_others_can_leave(&gate, &vms[0].r));
+    gate_remove(&gate, &vms[1].r);
+    assert_true(gate_others_can_leave(&gate, &vms[0].r)); /* perhaps: it is looked at there */
+    assert_null(gate_first(pool(1), true, now));
+    assert_false(gate_others_can_leave(&gate, &vms[0].r));
 }
 
 static void asks_within_transit(void **state)
@@ -411,6 +430,7 @@ int main(void)
         TEST(asks_where_somebody_idles),
         TEST(asks_for_what_is_lacking),
         TEST(asks_each_for_so_many),
+        TEST(others_can_leave),
         TEST(asks_within_transit),
         TEST(cannot_ask_now),
         TEST(who_idles_and_is_given_leaves),

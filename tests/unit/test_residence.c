@@ -306,6 +306,37 @@ static void test_out_of_room_goes_on(void **state)
     machine_check(true);
 }
 
+/* Nobody idles: after its patience whoever has been busy for longer leaves, and comes back. */
+static void test_out_of_room_is_made_by_the_busy(void **state)
+{
+    (void)state;
+    live(WEB, 0xA, FOREVER);
+    live(WEB + 1, 0xB, FOREVER);
+    frame_for(WEB);
+    frame_for(WEB + 1);
+    machine_advance(11 * NS_PER_MS); /* the slice ends */
+    struct vm *grows = grow_without_room();
+    assert_int_equal(grows->stub->number, WEB + 1);
+    assert_int_equal(grows->wait, WAIT_ROOM);
+    assert_ptr_equal(machine_current(), machine_vm(WEB));
+    machine_check(true);
+    machine_release_frames();
+    machine_hold_frames(20); /* almost enough */
+    machine_advance(2 * NS_PER_S);
+    assert_true(machine_vm(WEB)->leaving);
+    machine_check(true);
+    machine_release_frames();
+    machine_disk->held = false;
+    machine_disk_turn();
+    assert_int_equal(residence_counters.evictions, 1);
+    assert_ptr_equal(machine_current(), grows);
+    machine_quiet();
+    assert_int_equal(state_of(WEB), VM_LIVE);
+    assert_int_equal(mark_of(WEB), 0xA);
+    assert_false(output_has("killed"));
+    machine_check(true);
+}
+
 /* Whoever waits for room is busy, and may have to make room for others. */
 static void test_out_of_room_has_to_leave(void **state)
 {
@@ -494,6 +525,7 @@ int main(void)
         disk_test(test_without_frames_the_new_queue),
         disk_test(test_out_of_room),
         disk_test(test_out_of_room_goes_on),
+        disk_test(test_out_of_room_is_made_by_the_busy),
         disk_test(test_out_of_room_has_to_leave),
         disk_test(test_pages_are_fetched),
         disk_test(test_hypercalls_are_made_again),

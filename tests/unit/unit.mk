@@ -37,7 +37,7 @@ MACHINE_SOURCES := $(addprefix tests/unit/,machine.c machine_check.c fake_block.
 	$(addprefix mm/,frame.c frame_init.c buddy.c slab.c table.c space.c space_fault.c) \
 	$(addprefix mm/,guest.c image.c codec.c record.c record_read.c store.c store_log.c) \
 	$(addprefix mm/,store_index.c store_mount.c store_replay.c store_clean.c) \
-	sched/mux.c sched/wheel.c sched/gatekeeper.c \
+	sched/mux.c sched/wheel.c sched/gatekeeper.c sched/gate_pool.c \
 	$(addprefix dev/virtual/,console.c nic.c switch.c vring.c) \
 	$(addprefix arch/host/,checksum.c context.c cpu.c irq.c memory.c stage2.c time.c)
 

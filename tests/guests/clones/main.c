@@ -3,6 +3,8 @@
  * A guest whose clones watch over what is their own and what is their template's.
  *
  *   "pattern"  fills memory, yields and looks at it, for ever; says PASS after a while
+ *   "grow"     fills page after page, slowly and without ever idling, and looks at all of them;
+ *              says PASS and idles
  *   "reset"    says who it is in this life and begins another by PSCI, until a generation that 3
  *              divides; then ends by PSCI
  */
@@ -15,13 +17,16 @@
 #define PAGES 3
 #define WORDS (TOKLAT_PAGE_BYTES / 8)
 #define STEP 64
+#define GROWN 64
+#define PAUSE 400000 /* rounds between two pages */
 #define ROUNDS 60
 #define INHERITED 0x7E3A7E3A7E3Aull
 #define LIVES_APART 3
 
-TOKLAT_IMAGE(256 * 1024, 4096, TOKLAT_IMAGE_CHECKPOINT);
+TOKLAT_IMAGE(512 * 1024, 4096, TOKLAT_IMAGE_CHECKPOINT);
 
 static volatile uint64_t own[PAGES * WORDS] __attribute__((aligned(4096)));
+static volatile uint64_t grown[GROWN][WORDS] __attribute__((aligned(4096)));
 static volatile uint64_t inherited[WORDS] __attribute__((aligned(4096)));
 
 static bool holds(const volatile uint64_t *words, unsigned count, uint64_t value)
@@ -58,6 +63,24 @@ static int watch_memory(void)
     }
 }
 
+static int grow(void)
+{
+    for (unsigned n = 0; n < GROWN; n++) {
+        fill(grown[n], WORDS, system_page()->vm_number + n);
+        for (volatile unsigned i = 0; i < PAUSE; i++) {
+        }
+        for (unsigned k = 0; k <= n; k++) {
+            if (!holds(grown[k], WORDS, system_page()->vm_number + k)) {
+                return 1;
+            }
+        }
+    }
+    console_printf("PASS grow\n");
+    for (;;) {
+        idle(TOKLAT_IDLE_FOREVER);
+    }
+}
+
 static int live_again(void)
 {
     const struct toklat_system_page *page = system_page();
@@ -79,5 +102,8 @@ int guest_main(void)
 {
     fill(inherited, WORDS, INHERITED);
     checkpoint();
+    if (strcmp(system_page()->args, "grow") == 0) {
+        return grow();
+    }
     return strcmp(system_page()->args, "reset") == 0 ? live_again() : watch_memory();
 }
