@@ -18,7 +18,7 @@ from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 
-WAIT_SECONDS = 20
+WAIT_SECONDS = 60
 POLL_SECONDS = 0.05
 CSS_SELECTOR = "css selector"
 

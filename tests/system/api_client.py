@@ -9,7 +9,7 @@ import json
 import socket
 import urllib.parse
 
-TIMEOUT = 20
+TIMEOUT = 60
 
 # Of this side, below those that Linux gives by itself. The same port again, while the supervisor's
 # end of the connection before is in TIME-WAIT, is not taken, and QEMU tries again after 6 seconds.
@@ -48,7 +48,7 @@ class Client:
     def connect(self, timeout=TIMEOUT):
         return connect_from_fresh_port((self.host, self.port), timeout)
 
-    def connect_and_wait(self, timeout=5):
+    def connect_and_wait(self, timeout=TIMEOUT):
         """A connection that the server has, too, because one that was made after it is answered
         within `timeout`. QEMU takes connections one after another, and makes no more than one of
         them wait."""

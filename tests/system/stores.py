@@ -27,7 +27,7 @@ def make_store(folder, *options):
 def key_json(machine, key, name):
     """The line of JSON that a debug key prints, without its name."""
     start = machine.send_key(key)
-    line = machine.wait_for(rf'^\{{"{name}".*\}}\r?\n', 10, start)
+    line = machine.wait_for(rf'^\{{"{name}".*\}}\r?\n', 60, start)
     return json.loads(line.group())[name]
 
 

@@ -67,7 +67,7 @@ def test_the_rest_comes_up(machine):
 def answers_keys(machine):
     """The hypervisor came up, whatever it had to say about its archive."""
     start = machine.send_key("h")
-    machine.wait_for(r"footprint", 20, start)
+    machine.wait_for(r"footprint", 60, start)
 
 
 @pytest.fixture(scope="module", name="archive")

@@ -78,7 +78,7 @@ def test_promtool_finds_nothing(client, query):
     kind, body = text(client, "text/plain", query)
     assert kind == "text/plain; version=0.0.4; charset=utf-8"
     done = subprocess.run([PROMTOOL, "check", "metrics"], input=body, capture_output=True,
-                          text=True, timeout=20, check=False)
+                          text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
@@ -157,7 +157,7 @@ class Prometheus:
         """[(labels, value)] of an instant query."""
         query = urllib.parse.urlencode({"query": expression})
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v1/query?{query}",
-                                    timeout=20) as answer:
+                                    timeout=60) as answer:
             result = json.load(answer)
         assert result["status"] == "success" and result["data"]["resultType"] == "vector"
         return [(r["metric"], float(r["value"][1])) for r in result["data"]["result"]]
@@ -192,7 +192,7 @@ def test_prometheus_sees_changes(client, prometheus):
 
 def test_prometheus_knows_types_and_units(prometheus):
     url = f"http://127.0.0.1:{prometheus.port}/api/v1/metadata"
-    with urllib.request.urlopen(url, timeout=20) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         metadata = json.load(answer)["data"]
     assert metadata["toklat_memory_bytes"][0]["type"] == "gauge"
     assert metadata["toklat_memory_bytes"][0]["unit"] == "bytes"

@@ -58,7 +58,7 @@ def test_boot_arguments_are_obeyed(append, said):
         machine.wait_until_serving()
         assert len(machine.status_of_all(50)) == 50
         start = machine.send_key("r")
-        machine.wait_for(said, 10, start)
+        machine.wait_for(said, 60, start)
 
 
 def test_unknown_boot_argument_is_said():

@@ -25,7 +25,7 @@ PROGRAM = ROOT / "build/toklat-slip"
 NAMESPACE = ROOT / "tools/slip-namespace"
 END, ESC, ESC_END, ESC_ESC = 0xC0, 0xDB, 0xDC, 0xDD
 VM, HOST = "10.64.0.1", "10.0.0.2"
-SECONDS = 10
+SECONDS = 60
 
 # In the namespace: sends the datagrams that come on stdin, a line each, to the VM, and prints what
 # is answered. "?" instead of an answer that does not come within argv[1] seconds.

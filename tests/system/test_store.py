@@ -146,7 +146,7 @@ def count_on(connection):
 def test_a_connection_to_a_sleeping_vm_works(machine, folder, direct, statuses):
     assert statuses
     ask_until_out(machine, folder / "store.img", 1, range(50, VMS + 1))
-    connection = http.client.HTTPConnection("127.0.0.1", direct.port_of(1), timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", direct.port_of(1), timeout=60)
     assert count_on(connection) == 4
     connection.close()
 
@@ -155,7 +155,7 @@ def test_a_connection_survives_that_its_vm_leaves(machine, folder, direct, statu
     """A VM with a connection has timers and goes late: all others are asked at once."""
     assert statuses
     path, sectors = folder / "store.img", set()
-    connection = http.client.HTTPConnection("127.0.0.1", direct.port_of(2), timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", direct.port_of(2), timeout=60)
     count = count_on(connection)
     for _ in range(5):
         machine.status_of_all(VMS)

@@ -78,7 +78,7 @@ def test_bad_requests_get_sound_answers(machine):
 
 def test_a_connection_is_kept_alive(machine):
     """Two requests on one connection through the portal, the second after the first's answer."""
-    connection = http.client.HTTPConnection("127.0.0.1", machine.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", machine.port, timeout=60)
     try:
         for _ in range(2):
             connection.request("GET", "/vm/8/status.json")
@@ -135,8 +135,8 @@ def test_vms_own_account_agrees(statuses):
 
 def test_help_key_lists_the_keys(machine):
     start = machine.send_key("h")
-    machine.wait_for(r"footprint", 10, start)
-    machine.wait_for(r"run queue", 10, start)
+    machine.wait_for(r"footprint", 60, start)
+    machine.wait_for(r"run queue", 60, start)
 
 
 @pytest.mark.parametrize("key", list("hcdfmrv?\x00\xffz"))
