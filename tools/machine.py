@@ -9,7 +9,9 @@ Every wait is for a condition, has a limit, and fails at once when the machine h
 hypervisor has panicked. tools/run knows QEMU's command line.
 """
 
+import errno
 import http.client
+import itertools
 import json
 import os
 import pathlib
@@ -44,6 +46,27 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+# Of this side, below those that Linux gives by itself. The same port again, while the guest's end of
+# the connection before is in TIME-WAIT, is not taken, and QEMU tries again after 6 seconds.
+PORTS = itertools.cycle(range(20000, 32000))
+
+
+def connect_from_fresh_port(where, timeout):
+    while True:
+        try:
+            return socket.create_connection(where, timeout, ("127.0.0.1", next(PORTS)))
+        except OSError as problem:
+            if problem.errno != errno.EADDRINUSE:
+                raise
+
+
+class Connection(http.client.HTTPConnection):
+    """From a port that was not used just before."""
+
+    def connect(self):
+        self.sock = connect_from_fresh_port((self.host, self.port), self.timeout)
 
 
 def make_deployment(deployment, folder, defines=None, images=None, allow_missing=False):
@@ -219,7 +242,7 @@ class Machine:
 
     def get(self, path, timeout=20, method="GET", headers=None):
         """One request on a connection of its own: (status, body)."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        connection = Connection("127.0.0.1", self.port, timeout=timeout)
         try:
             connection.request(method, path, headers=headers or {})
             answer = connection.getresponse()
@@ -234,7 +257,7 @@ class Machine:
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
             sent.setdefault("Content-Type", "application/json")
-        connection = http.client.HTTPConnection("127.0.0.1", self.api_port, timeout=timeout)
+        connection = Connection("127.0.0.1", self.api_port, timeout=timeout)
         try:
             connection.request(method, path, body, sent)
             response = connection.getresponse()
@@ -257,7 +280,7 @@ class Machine:
 
     def exchange(self, data, timeout=20):
         """Sends raw bytes to the HTTP port and returns all that comes until it is closed."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout) as link:
+        with connect_from_fresh_port(("127.0.0.1", self.port), timeout) as link:
             link.sendall(data)
             answer = bytearray()
             while chunk := link.recv(65536):

@@ -2,34 +2,13 @@
 """The control API of a machine, seen by a client that may also behave badly."""
 
 import contextlib
-import errno
-import http.client
-import itertools
 import json
 import socket
 import urllib.parse
 
+from machine import Connection, connect_from_fresh_port
+
 TIMEOUT = 60
-
-# Of this side, below those that Linux gives by itself. The same port again, while the supervisor's
-# end of the connection before is in TIME-WAIT, is not taken, and QEMU tries again after 6 seconds.
-PORTS = itertools.cycle(range(20000, 32000))
-
-
-def connect_from_fresh_port(where, timeout):
-    while True:
-        try:
-            return socket.create_connection(where, timeout, ("127.0.0.1", next(PORTS)))
-        except OSError as problem:
-            if problem.errno != errno.EADDRINUSE:
-                raise
-
-
-class Connection(http.client.HTTPConnection):
-    """From a port that was not used just before."""
-
-    def connect(self):
-        self.sock = connect_from_fresh_port((self.host, self.port), self.timeout)
 
 
 class Client:

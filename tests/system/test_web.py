@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A thousand web servers, seen from outside: each answers, knows itself, and costs what it may."""
 
-import http.client
 import time
 
 import pytest
 
-from machine import Machine
+from machine import Connection, Machine
 
 VMS = 1000
 PRIVATE_LIMIT = 32 * 1024  # bytes of a clone after its first request, tables included
@@ -78,7 +77,7 @@ def test_bad_requests_get_sound_answers(machine):
 
 def test_a_connection_is_kept_alive(machine):
     """Two requests on one connection through the portal, the second after the first's answer."""
-    connection = http.client.HTTPConnection("127.0.0.1", machine.port, timeout=60)
+    connection = Connection("127.0.0.1", machine.port, timeout=60)
     try:
         for _ in range(2):
             connection.request("GET", "/vm/8/status.json")
