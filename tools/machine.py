@@ -48,8 +48,8 @@ def free_port():
         return probe.getsockname()[1]
 
 
-# Of this side, below those that Linux gives by itself. The same port again, while the guest's end of
-# the connection before is in TIME-WAIT, is not taken, and QEMU tries again after 6 seconds.
+# Of this side, below those that Linux gives by itself. The same port again, while the guest's end
+# of the connection before is in TIME-WAIT, is not taken, and QEMU tries again after 6 seconds.
 PORTS = itertools.cycle(range(20000, 32000))
 
 
