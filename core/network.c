@@ -73,6 +73,8 @@ void network_deliver(uint32_t n, const uint8_t *frame, size_t bytes)
         run_this()->not_ready++; /* it does not stay for it, and its record is made */
     } else if (unlikely(vm->fetch && vm->fetch->first) || !network_hand_over(vm, frame, bytes)) {
         residence_park(vm, frame, bytes);
+    } else if (unlikely(vm->leaving && !vm->ended)) {
+        residence_stay(vm); /* it was not told, and its record does not have the frame */
     }
 }
 

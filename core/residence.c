@@ -86,7 +86,7 @@ static enum gate_answer evict(struct gate_resident *resident)
 {
     uint64_t begun = counter_now();
     enum gate_answer answer = leave(resident);
-    residence_counters.evict_ticks += counter_now() - begun;
+    residence_counters.evict_ticks += answer == GATE_STARTED ? counter_now() - begun : 0;
     return answer;
 }
 
@@ -126,6 +126,13 @@ void residence_keep(struct vm *vm)
     if (vm->gate.state == GATE_LEAVING) {
         gate_kept(&gatekeeper, &vm->gate);
     }
+}
+
+void residence_stay(struct vm *vm)
+{
+    const struct timeout *t = &vm->stub->timeout;
+    residence_keep(vm);
+    run_arrived(vm, timeout_waiting(t) ? t->deadline : TICKS_NEVER);
 }
 
 void residence_written(uint32_t slot, enum err e)

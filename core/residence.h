@@ -46,6 +46,9 @@ void residence_timeout(struct stub *s, uint64_t now);
 /* A VM that was about to leave woke up. */
 void residence_keep(struct vm *vm);
 
+/* Its memory changed instead: it idles on, and may be asked to leave again. */
+void residence_stay(struct vm *vm);
+
 /* A VM that touched a page which is in the store, or for which there is no frame, goes to sleep
  * until there is. It is current, and was not changed. False: that cannot be; it is to end. Any CPU.
  */
@@ -106,7 +109,7 @@ struct residence_counters {
     uint64_t wakes, wake_reads, one_read_wakes, wakes_damaged, wakes_foreign;
     uint64_t fetches, fetched_pages, evictions, too_large, out_of_room;
     uint64_t dropped;                 /* frames for VMs that cannot come */
-    uint64_t evict_ticks, wake_ticks; /* that this CPU spent on them */
+    uint64_t evict_ticks, wake_ticks; /* spent on those that were written, and on wakes */
     uint64_t work_ticks;              /* in residence_work, most of the two included */
 };
 extern struct residence_counters residence_counters;

@@ -120,6 +120,27 @@ static void test_an_event_keeps_who_is_leaving(void **state)
     assert_int_equal(residence_counters.evictions, 0);
 }
 
+/* A frame that it is not told of is not in its record. */
+static void test_a_frame_keeps_who_is_leaving(void **state)
+{
+    (void)state;
+    live(WEB, 7, FOREVER);
+    struct vm *vm = machine_vm(WEB);
+    vm->page->events_masked = TOKLAT_EVENTS_ALL;
+    begin_to_leave(WEB);
+    uint64_t frames = vm->nic.rx_frames;
+    frame_for(WEB);
+    assert_int_equal(vm->nic.rx_frames, frames + 1);
+    assert_false(vm->leaving);
+    assert_int_equal(vm->gate.state, GATE_IDLE);
+    machine_disk->held = false;
+    machine_disk_turn();
+    machine_check(true);
+    assert_int_equal(state_of(WEB), VM_LIVE);
+    assert_int_equal(vm->sched.state, SCHED_BLOCKED);
+    press_out(WEB); /* with the frame */
+}
+
 /* Its older record lands first, which must not take it away; it must not come back from that one.
  */
 static void test_kept_and_leaves_again(void **state)
@@ -516,6 +537,7 @@ int main(void)
         disk_test(test_whoever_is_due_at_once_stays),
         disk_test(test_frames_wait_in_order),
         disk_test(test_an_event_keeps_who_is_leaving),
+        disk_test(test_a_frame_keeps_who_is_leaving),
         disk_test(test_kept_and_leaves_again),
         disk_test(test_destroyed_while_leaving),
         disk_test(test_killed_while_leaving),
