@@ -314,10 +314,7 @@ def test_busy_vms_that_grow_take_turns_in_memory(tmp_path):
 @pytest.mark.parametrize("append", ["store=one-page", "idle=no-timeout", "events=synchronous"])
 def test_ablation_serves_under_memory_pressure(tmp_path, append):
     path = make_store(tmp_path)
-    # Without timeouts nobody ever idles, and who is out waits for the patience of those that are
-    # in: with more CPUs to spin on, sometimes for longer than the portal's (docs/limits.md).
-    smp = 1 if append == "idle=no-timeout" else None
-    with web_machine(path, append=append, smp=smp) as machine:
+    with web_machine(path, append=append) as machine:
         machine.wait_until_serving()
         for count in (1, 2):
             assert requests(machine.status_of_all(VMS)) == [count] * VMS
