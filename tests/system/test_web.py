@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A thousand web servers, seen from outside: each answers, knows itself, and costs what it may."""
 
-
 import pytest
 
 from machine import Connection, Machine
