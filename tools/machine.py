@@ -181,8 +181,10 @@ class Machine:
         self._reader.join(STOP_SECONDS)
 
     def wait_for_end(self, timeout=STOP_SECONDS):
-        """Waits until QEMU ends by itself; returns its exit status."""
-        return self._process.wait(timeout)
+        """Waits until QEMU ends by itself, and has said all; returns its exit status."""
+        status = self._process.wait(timeout)
+        self._reader.join(timeout)
+        return status
 
     # The console.
 
