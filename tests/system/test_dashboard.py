@@ -153,21 +153,23 @@ def test_counts_by_state_are_those_of_the_api(browser, machine):
 
 
 def test_each_cell_has_the_colour_of_its_state(browser, machine):
-    vms = ask(machine, "GET", "/v1/vms?fields=brief&image=web&limit=100")["vms"]
-    # Beside the letter, in a cell's lower right corner.
-    painted = browser.run("""
-        const {width, height} = canvas;
-        const {data} = canvas.getContext('2d').getImageData(0, 0, width, height);
-        return arguments[0].map(number => {
-          const [x, y] = middleOf(cellOf(number)).map(p => Math.floor(p + view.size * 0.4));
-          return [...data.slice((y * width + x) * 4, (y * width + x) * 4 + 3)].join(', ');
-        });""", [vm["number"] for vm in vms])
-    legend = browser.run("""
-        return Object.fromEntries([...document.querySelectorAll('#legend button')].slice(1)
-          .map(button => [button.children[1].id.slice(2),
-            getComputedStyle(button.firstChild).backgroundColor.slice(4, -1)]));""")
-    assert painted == [legend[vm["state"]] for vm in vms]
-    assert len(set(painted)) > 1
+    def same():
+        vms = ask(machine, "GET", "/v1/vms?fields=brief&image=web&limit=100")["vms"]
+        # Beside the letter, in a cell's lower right corner.
+        painted = browser.run("""
+            const {width, height} = canvas;
+            const {data} = canvas.getContext('2d').getImageData(0, 0, width, height);
+            return arguments[0].map(number => {
+              const [x, y] = middleOf(cellOf(number)).map(p => Math.floor(p + view.size * 0.4));
+              return [...data.slice((y * width + x) * 4, (y * width + x) * 4 + 3)].join(', ');
+            });""", [vm["number"] for vm in vms])
+        legend = browser.run("""
+            return Object.fromEntries([...document.querySelectorAll('#legend button')].slice(1)
+              .map(button => [button.children[1].id.slice(2),
+                getComputedStyle(button.firstChild).backgroundColor.slice(4, -1)]));""")
+        return painted == [legend[vm["state"]] for vm in vms] and len(set(painted)) > 1
+
+    browser.wait_until(same, "the colours of their states")
 
 
 def test_memory_adds_up_and_is_that_of_the_api(browser, machine):
