@@ -187,9 +187,9 @@ def test_memory_adds_up_and_is_that_of_the_api(browser, machine):
 
 
 def test_a_screen_reader_is_told_the_same(browser):
-    live = number(browser, "#n-idle")
     browser.wait_for_text("#map-text", f"{VMS + 2:,} VMs of 3 images")
-    browser.wait_for_text("#map-text", f"{live} idle")
+    browser.wait_until(lambda: f"{number(browser, '#n-idle')} idle" in browser.text("#map-text"),
+                       "the same number of idle VMs")
     browser.run("document.querySelector('#cells').focus()")
     assert browser.find("#cells").get_attribute("aria-valuetext").startswith("supervisor/1, VM 1")
     browser.wait_until(lambda: browser.text("#bins td"), "the table of USS")
@@ -265,7 +265,8 @@ def test_keyboard_alone_is_enough(browser, machine):
     tab_to("cells")
     browser.keys(Keys.HOME, Keys.ARROW_DOWN, Keys.ARROW_DOWN, *[Keys.ARROW_RIGHT] * 9)
     cell = browser.find("#cells")
-    assert cell.get_attribute("aria-valuetext") == "web/10, VM 12, idle"
+    browser.wait_until(lambda: cell.get_attribute("aria-valuetext") == "web/10, VM 12, idle",
+                       "the VM's cell to be chosen")
     before = browser.run("return view.size")
     browser.keys("+", "+")
     assert browser.run("return view.size") > before
