@@ -158,7 +158,11 @@ def test_each_cell_has_the_colour_of_its_state(browser, machine):
         # Beside the letter, in a cell's lower right corner.
         painted = browser.run("""
             const {width, height} = canvas;
-            const {data} = canvas.getContext('2d').getImageData(0, 0, width, height);
+            // A copy each time: Chromium warns of a canvas that is read more than once.
+            const copy = Object.assign(document.createElement('canvas'), {width, height});
+            const context = copy.getContext('2d', {willReadFrequently: true});
+            context.drawImage(canvas, 0, 0);
+            const {data} = context.getImageData(0, 0, width, height);
             return arguments[0].map(number => {
               const [x, y] = middleOf(cellOf(number)).map(p => Math.floor(p + view.size * 0.4));
               return [...data.slice((y * width + x) * 4, (y * width + x) * 4 + 3)].join(', ');
